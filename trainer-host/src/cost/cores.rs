@@ -84,6 +84,7 @@ mod tests {
     #[test]
     fn names_are_found() {
         for core in Core::ALL {
+            assert_eq!(<&str>::from(core), core.name());
             assert_eq!(
                 Core::from_name(&format!("cortex-{}", core.name())),
                 Some(core)

@@ -83,7 +83,14 @@ impl EngineFlash {
     }
 
     fn with(core: Core, features: &BTreeSet<&str>) -> Self {
-        let Engines { smallest, added } = &MODEL.engines[core as usize];
+        MODEL.engines[core as usize].with(features)
+    }
+}
+
+impl Engines {
+    /// The engine with these features.
+    fn with(&self, features: &BTreeSet<&str>) -> EngineFlash {
+        let Self { smallest, added } = self;
         let mut sum = *smallest;
         for one in features.iter().filter_map(|name| added.features.get(*name)) {
             sum.step += one.step;
@@ -114,6 +121,35 @@ mod tests {
         (default.iter())
             .map(|feature| feature.as_str().unwrap().to_owned())
             .collect()
+    }
+
+    #[test]
+    fn an_engine_is_the_smallest_and_what_its_features_add() {
+        let parts = EngineFlash {
+            step: 100,
+            tables: 20,
+            parser: 3,
+        };
+        assert_eq!(parts.all(), 123);
+        let engines = Engines {
+            smallest: parts,
+            added: Added {
+                core: Core::M4,
+                features: [("gru".to_owned(), parts), ("conv".to_owned(), parts)].into(),
+                pairs: vec![Pair {
+                    features: ["gru".to_owned(), "conv".to_owned()],
+                    beyond: -7,
+                }],
+            },
+        };
+        let of = |step, tables, parser| EngineFlash {
+            step,
+            tables,
+            parser,
+        };
+        assert_eq!(engines.with(&["no such"].into()), parts);
+        assert_eq!(engines.with(&["gru"].into()), of(200, 40, 6));
+        assert_eq!(engines.with(&["gru", "conv"].into()), of(293, 60, 9));
     }
 
     #[test]

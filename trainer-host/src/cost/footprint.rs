@@ -225,6 +225,18 @@ mod tests {
     }
 
     #[test]
+    fn a_model_that_takes_no_samples_has_no_second_of_signal() {
+        let bytes = shape().build().to_bytes().unwrap();
+        let model = Parsed::parse(&bytes).unwrap();
+        let it = Footprint::of(Core::M4, &Limits::default(), &model, 1000);
+        let with_another = Footprint {
+            second: Some(SecondOfSignal::of(Core::M4, None, 1.0, 1.0)),
+            ..it
+        };
+        assert_eq!(with_another.with_second(&model), it);
+    }
+
+    #[test]
     fn whatever_is_less_saves() {
         let bytes = shape().build().to_bytes().unwrap();
         let model = Parsed::parse(&bytes).unwrap();

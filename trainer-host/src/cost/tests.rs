@@ -109,6 +109,7 @@ fn a_mean_adds_its_own_cost_to_a_step() {
             ..shape()
         };
         with_model(&shape, |model| {
+            assert_eq!(strided_of(Core::M4, model).is_some(), conv);
             let (recurrent, dense) = sizes(model);
             let (found, without) = match strided_of(Core::M4, model) {
                 Some(found) => {
