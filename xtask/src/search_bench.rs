@@ -213,7 +213,7 @@ struct Noise {
     fold: f64,
 }
 
-/// [`Noise::fold`]: the interaction of trials and folds.
+/// [`Noise::fold`]: the interaction of trials and folds, (FI2) of `trainer-host/src/search/fidelity.rs` over other trials.
 fn noise_of_folds(trials: &[&Value]) -> f64 {
     let error = |trial: &Value| trial["result"]["error"].as_f64().unwrap_or(f64::INFINITY);
     let mut order: Vec<&Value> = trials.to_vec();

@@ -6,7 +6,7 @@
 //! # core = "M4"
 //! # sd_point = 0.108               deviation of ln error between seeds, of a point and of an epoch
 //! # sd_epoch = 0.066
-//! # sd_fold = 0.142              σ of (FI2) in `search/fidelity.rs`, of the best third
+//! # sd_fold = 0.142              of a fold of the best third, less the means of trial and fold
 //! learning_rate,layers,scheme(0 w8a16 1 w8a8 2 w4a16),…,error,v1,v2,…
 //! 0.01,1,0,…,0.032,0.38,0.21,…
 //! ```

@@ -58,7 +58,8 @@ impl Objective {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SearchConfig {
-    /// Number of trials.
+    /// Number of trials of all folds. A trial of one of three folds counts a third, and one that goes on with another one
+    /// only the folds that it adds.
     pub trials: usize,
     /// Multiply-accumulates of training. No trial begins once the trials that it follows from have used them up; up to
     /// `lag` more trials may run by then. Repeats come on top.
@@ -81,7 +82,8 @@ pub struct SearchConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub folds: Option<usize>,
     /// Whether a trial may train its first fold alone, once the first trials show that one fold says enough. Only
-    /// [`Sampler::Gaussian`] goes on with such trials. Absent in studies of a version without this: never.
+    /// [`Sampler::Gaussian`] goes on with such trials, and it alone is asked. A study of a version without this key has
+    /// none, and goes on with no trial.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_fold: Option<bool>,
     /// Number of the best trials to train again when the search is over.
@@ -165,6 +167,11 @@ impl SearchConfig {
     pub fn costs(&self, footprint: &Footprint) -> Vec<f64> {
         let costs = self.objectives.iter().skip(1);
         costs.map(|cost| cost.of(f64::NAN, footprint)).collect()
+    }
+
+    /// Whether a new trial may go on with one that was stopped.
+    pub fn continues_trials(&self) -> bool {
+        self.first_fold.is_some()
     }
 
     /// Whether a trial may train its first fold alone. With a long lag, the other folds would come too late.

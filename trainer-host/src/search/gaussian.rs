@@ -82,10 +82,13 @@ impl<'a> Model<'a> {
         };
         process.believe(&places(&mut running.iter().copied()));
         let means = process.at_all(&places(&mut finished.iter().map(|(o, _)| &o.point)));
-        let stopped = entering.iter().filter(|o| {
-            matches!(o.outcome, Outcome::Stopped { .. }) && !running.contains(&&o.point)
-        });
-        let stopped = stopped.map(|o| &o.point).collect();
+        let can_go_on = |(n, o): &(usize, &&Observation)| {
+            let is_last = || entering[n + 1..].iter().all(|later| later.point != o.point);
+            let is_stopped = matches!(o.outcome, Outcome::Stopped { .. });
+            is_stopped && !running.contains(&&o.point) && is_last()
+        };
+        let stopped = entering.iter().enumerate().filter(can_go_on);
+        let stopped = stopped.map(|(_, o)| &o.point).collect();
         let finished = (finished.into_iter().zip(means))
             .map(|((observation, values), (mean, _))| Finished {
                 point: &observation.point,
@@ -281,6 +284,7 @@ fn observed(
 }
 
 /// How trials end, to tell what stopped ones would have ended with.
+#[derive(Clone, Copy)]
 struct Endings<'a> {
     entering: &'a [&'a Observation],
     finished: &'a [(&'a Observation, &'a [f64])],

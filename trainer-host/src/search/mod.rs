@@ -86,7 +86,7 @@ const TAKEN: usize = 1000;
 
 /// The point of trial `number`, one for which `costs` returns its objectives but the first, while trials of the points
 /// `running` run. It differs from theirs and from those of `observations`, unless the space has hardly any others. But
-/// [`Sampler::Gaussian`] also proposes to go on with a trial that was stopped: then the point is that trial's.
+/// [`Sampler::Gaussian`] may also propose to go on with a trial that was stopped: then the point is that trial's.
 ///
 /// The points of `config.first` come first. The rest of the first `startup` trials, and all trials of a random
 /// search, are drawn at random.
@@ -117,7 +117,8 @@ pub fn propose(
                 .and_then(|e| e.propose(&mut rng, |p| is_new(p) && costs(p).is_some())),
             Sampler::Gaussian => gaussian::Model::new(&config.space, observations, running)
                 .and_then(|model| {
-                    let is_allowed = |p: &Point| is_new(p) || model.can_go_on(p);
+                    let goes_on = config.continues_trials();
+                    let is_allowed = |p: &Point| is_new(p) || goes_on && model.can_go_on(p);
                     let allowed = |p: &Point| is_allowed(p).then(|| costs(p)).flatten();
                     model.propose(number, &mut rng, allowed)
                 }),

@@ -41,7 +41,7 @@ pub(super) struct Claimed {
     pub(super) earlier: Vec<Progress>,
 }
 
-/// A task of a worker: an attempt at trial `trial`, after the earlier ones of `trials`.
+/// A task of a worker: an attempt at a trial's own training. The trials before it are among `trials`.
 fn own_training(
     trials: &[StoredTrial],
     attempt: Attempt,

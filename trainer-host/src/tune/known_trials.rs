@@ -1,7 +1,7 @@
 //! The trials of a study as this process knows them, read once.
 //!
 //! A trial whose own training has ended never changes but for its repeats, and trials end nearly in their order. So a
-//! study is read whole once, and from then on only from its first running trial on: what a claim costs does not grow
+//! study is read whole once, and from then on only from its first running trial on: what a claim reads does not grow
 //! with the study.
 
 use super::database::{Cell, DatabaseError};
@@ -206,12 +206,10 @@ mod tests {
     /// Writes trials that have ended, up to `count` of them.
     fn fill(study: &mut Study, count: usize) {
         let first = study.trials().unwrap().len();
-        let [point, footprint] = [
-            serde_json::to_string(&point(0)).unwrap(),
-            serde_json::to_string(&FOOTPRINT).unwrap(),
-        ];
+        let footprint = serde_json::to_string(&FOOTPRINT).unwrap();
         let mut statements = String::from("BEGIN;");
         for number in first..count {
+            let point = serde_json::to_string(&point(number)).unwrap();
             statements += &format!(
                 "INSERT INTO trials VALUES ('s', {number}, 'stopped', '{point}', '{footprint}', 'w', 1, 0.0, 0.0, \
                  1.0, 5.0, NULL);"

@@ -4,11 +4,12 @@
 //! its first fold alone. If the search chooses its point again, a later trial trains the other folds. In the same way a
 //! later trial goes on with one that was stopped at a rung; it is not stopped a second time.
 //!
-//! A plan follows from the trials that the point was chosen from, so it is not stored.
+//! A plan follows from the trials that the point was chosen from, so it is not stored. Another rule would read stored
+//! studies otherwise: a new rule needs a new key of the search's configuration, as `first_fold` is.
 
 use serde::Serialize;
 
-use super::stored_trial::{State, StoredTrial, before};
+use super::stored_trial::{State, StoredTrial, before, latest};
 use crate::search::fidelity::{TRIALS, one_fold_suffices};
 use crate::search::{Point, Progress, Sampler, SearchConfig};
 
@@ -39,8 +40,10 @@ impl Plan {
     /// The plan of a trial of `point`, after `trials`, the first ones of a study.
     pub fn of(trials: &[StoredTrial], point: &Point, search: &SearchConfig) -> Self {
         let earlier = before(trials, trials.len(), search);
-        let latest = earlier.iter().rev().find(|trial| trial.point == *point);
-        if let Some(stopped) = latest.filter(|trial| trial.own.state == State::Stopped) {
+        let same = earlier.iter().rev().find(|trial| trial.point == *point);
+        let can_go_on =
+            |trial: &&StoredTrial| search.continues_trials() && trial.own.state == State::Stopped;
+        if let Some(stopped) = same.filter(can_go_on) {
             return Self {
                 trains: match stopped.own.first_fold {
                     Some(_) => Trains::OtherFolds,
@@ -66,11 +69,12 @@ impl Plan {
     /// What a trial with this plan is compared with while it trains: those of `earlier` whose values are of the same folds.
     /// None for a trial that goes on with another one, which is not stopped again.
     pub fn rivals(self, earlier: &[StoredTrial], search: &SearchConfig) -> Vec<Progress> {
-        let is_alike = |trial: &&StoredTrial| {
-            let of_first_fold = trial.plan.has_values_of_first_fold();
-            self.continues.is_none() && of_first_fold == self.has_values_of_first_fold()
-        };
-        (earlier.iter().filter(is_alike))
+        if self.continues.is_some() {
+            return Vec::new();
+        }
+        let of_first_fold = self.has_values_of_first_fold();
+        latest(earlier)
+            .filter(|trial| trial.plan.has_values_of_first_fold() == of_first_fold)
             .map(|trial| Progress {
                 values: trial.values.clone(),
                 costs: search.costs(&trial.footprint),
@@ -96,13 +100,13 @@ pub fn whole_trials(trials: &[StoredTrial], search: &SearchConfig) -> usize {
     begun / folds
 }
 
-/// How many of all trials these are, in words: "9 of 40 trials", or "15 trials (by their folds, 9 of 40)".
+/// How many of all trials these are, in words: "9 of 40 trials", or "15 trials, which count as 9 of 40".
 pub fn counted(trials: &[StoredTrial], search: &SearchConfig) -> String {
     let (begun, whole) = (trials.len(), whole_trials(trials, search));
     match begun == whole {
         true => format!("{whole} of {} trials", search.trials),
         false => format!(
-            "{begun} trials (by their folds, {whole} of {})",
+            "{begun} trials, which count as {whole} of {}",
             search.trials
         ),
     }
@@ -195,8 +199,11 @@ mod tests {
         assert_eq!(whole_trials(&trials, &search), 5);
         assert_eq!(
             counted(&trials, &search),
-            "7 trials (by their folds, 5 of 40)"
+            "7 trials, which count as 5 of 40"
         );
+        // One trial of a point is compared with, however often it went on.
+        let rivals = plan(Trains::FirstFold, None).rivals(&trials, &search);
+        assert_eq!(rivals.len(), 1);
         // A finished point is begun anew.
         let again = add(&mut trials, 4, &search, true);
         assert_eq!(again, plan(Trains::FirstFold, None));
@@ -216,6 +223,17 @@ mod tests {
             };
             assert_eq!(begun.trains, first, "{n}");
         }
+        // In a study of an earlier version, a stopped point that is drawn again is a trial of its own.
+        let old = SearchConfig {
+            first_fold: None,
+            ..self::search(1)
+        };
+        let stopped = trials.last().unwrap().point.clone();
+        assert_eq!(
+            Plan::of(&trials, &stopped, &self::search(1)).continues,
+            Some(8)
+        );
+        assert_eq!(Plan::of(&trials, &stopped, &old), Plan::default());
         // Trial 7 may still run when trial 9 begins.
         assert_eq!(add(&mut trials, 7, &search, true).continues, None);
         for (sampler, is_wanted, folds) in [

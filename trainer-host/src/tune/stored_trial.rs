@@ -211,11 +211,17 @@ impl StoredTrial {
 }
 
 /// Those of the trials that have ended, without those that a later one went on with.
-pub fn observations(trials: &[StoredTrial], search: &SearchConfig) -> Vec<Observation> {
+pub(super) fn latest(trials: &[StoredTrial]) -> impl Iterator<Item = &StoredTrial> {
     let ended = || trials.iter().filter(|trial| !trial.is_running());
     let continued: BTreeSet<usize> = ended().filter_map(|trial| trial.plan.continues).collect();
-    let last = ended().filter(|trial| !continued.contains(&trial.number));
-    last.filter_map(|trial| trial.observation(search)).collect()
+    ended().filter(move |trial| !continued.contains(&trial.number))
+}
+
+/// What the [`latest`] trials tell the search.
+pub fn observations(trials: &[StoredTrial], search: &SearchConfig) -> Vec<Observation> {
+    latest(trials)
+        .filter_map(|trial| trial.observation(search))
+        .collect()
 }
 
 /// The trials that trial `number` follows from.

@@ -93,10 +93,10 @@ struct FoldTraining {
 }
 
 impl TrialTraining {
-    /// `plan` for `folds` folds of `data`, or as it is if there is one.
+    /// `trial_config` for `folds` folds of `data`, or as it is if there is one.
     ///
     /// # Errors
-    /// When the data cannot be read as `plan` says, or so divided.
+    /// When the data cannot be read as `trial_config` says, or so divided.
     pub fn new(
         trial_config: TrialConfig,
         data: &TrialData,
@@ -214,7 +214,8 @@ impl TrialTraining {
                     let run = fold.begin(folder)?;
                     let judge = fold.judge()?;
                     together.take_up(n, run.history(), judge);
-                    if run.epochs_done() < until || until == self.epochs() {
+                    let is_due = run.epochs_done() < until || until == self.epochs();
+                    if is_due && !together.is_called_off() {
                         *ended = together.train(n, run, judge, until)?;
                     }
                 }

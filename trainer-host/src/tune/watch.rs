@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::claim::Claimed;
 use super::contact::{Contact, Event};
+use super::plan::Trains;
 use super::stored_trial::lowest;
 use super::study::{Study, StudyError};
 use super::trial_training::Follower;
@@ -65,6 +66,15 @@ impl<'a, 'w> Watch<'a, 'w> {
         }
     }
 
+    /// Tells who listens that so many epochs have ended, of all folds or of one after the other.
+    fn show(&self, epoch: usize) {
+        self.contact.tell(Event::Epoch {
+            worker: self.contact.worker,
+            epoch,
+            lowest: lowest(&self.values),
+        });
+    }
+
     fn tell_study(&mut self) {
         if Instant::now() < self.tell_at {
             return;
@@ -96,7 +106,10 @@ impl Observer for Watch<'_, '_> {
         }
     }
 
-    fn epoch(&mut self, _: &EpochRecord, _: &TrainState) {
+    fn epoch(&mut self, record: &EpochRecord, _: &TrainState) {
+        if self.claimed.plan.trains == Trains::OtherFolds {
+            self.show(record.epoch);
+        }
         if !self.stopped_early {
             self.tell_study();
         }
@@ -110,11 +123,9 @@ impl Follower for Watch<'_, '_> {
 
     fn value(&mut self, value: f64) -> bool {
         self.values.push(value);
-        self.contact.tell(Event::Epoch {
-            worker: self.contact.worker,
-            epoch: self.values.len(),
-            lowest: lowest(&self.values),
-        });
+        if self.claimed.plan.trains != Trains::OtherFolds {
+            self.show(self.values.len());
+        }
         let own = Progress {
             values: self.values.clone(),
             costs: self.costs.clone(),

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::bench::json;
-use crate::{bench_with_folds, found, search};
+use crate::{bench_with, bench_with_folds, found, search};
 
 fn number(value: &Value) -> usize {
     value.as_u64().unwrap() as usize
@@ -60,18 +60,43 @@ fn folds_in_turn_come_to_what_folds_in_step_come_to() {
     for part in [
         "first fold",
         &said,
-        "trials (by their folds, 12 of 12) of 3 folds",
+        "trials, which count as 12 of 12, of 3 folds",
     ] {
         assert!(shown.contains(part), "{part}: {shown}");
     }
+}
+
+/// Whoever goes on with a trial may be on a machine that has none of its files.
+#[test]
+fn a_trial_goes_on_without_its_folder() {
+    let bench = bench_with(&[("folds = 1", "folds = 3\nfinalists = 1\nrepeats = 1")]);
+    let alone = search(&bench, "a.db");
+    let some = [
+        "tune",
+        "--config",
+        "search.toml",
+        "--storage",
+        "b.db",
+        "--json",
+    ];
+    let some = json(&bench.succeed(&[&some[..], &["--trials", "8"]].concat()));
+    let known = some["trials"].as_array().unwrap().len();
+    std::fs::remove_dir_all(bench.path("b.db.trials/default")).unwrap();
+    let study = search(&bench, "b.db");
+    assert_eq!(found(&study), found(&alone));
+    let all = pairs(&study);
+    let goes_on = |(before, after): &(&Value, &Value)| {
+        number(&before["number"]) < known && number(&after["number"]) >= known
+    };
+    assert!(all.iter().any(goes_on));
 }
 
 /// A study of all folds in step is a key away.
 #[test]
 fn a_study_may_keep_all_folds_in_step() {
     let bench = bench_with_folds();
-    let text = std::fs::read_to_string(bench.path("search.toml")).unwrap();
-    let text = text.replace("folds = 3", "folds = 3\nfirst_fold = false");
+    let before = std::fs::read_to_string(bench.path("search.toml")).unwrap();
+    let text = before.replace("folds = 3", "folds = 3\nfirst_fold = false");
     bench.file("search.toml", text);
     let study = search(&bench, "s.db");
     let mut plans = study["trials"]
@@ -80,6 +105,7 @@ fn a_study_may_keep_all_folds_in_step() {
         .iter()
         .map(|t| &t["plan"]["trains"]);
     assert!(plans.all(|trains| trains == "all-folds"));
-    // A study keeps how it began; what the configuration does not say is as it was.
+    // A study keeps how it began where nothing is said.
+    bench.file("search.toml", before);
     assert_eq!(found(&search(&bench, "s.db")), found(&study));
 }

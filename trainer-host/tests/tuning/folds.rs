@@ -23,7 +23,7 @@ fn a_trial_of_folds_is_judged_by_each_of_them() {
     }
     let shown = bench.succeed(&["tune", "show", "--storage", "s.db"]);
     for line in [
-        " trials (by their folds, 12 of 12) of 3 folds (",
+        " trials, which count as 12 of 12, of 3 folds (",
         "each judged by 2 trainings of 3 folds, mean",
     ] {
         assert!(shown.contains(line), "{shown}");

@@ -72,7 +72,7 @@ struct StudyFlags {
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Search")]
 struct SearchArgs {
-    /// Number of trials [default: 40].
+    /// Number of trials of all folds [default: 40].
     #[arg(long, value_name = "COUNT")]
     trials: Option<usize>,
     /// Begin no trial once training has taken this many multiply-accumulates, for example 2e12. The

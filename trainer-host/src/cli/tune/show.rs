@@ -117,7 +117,7 @@ impl Overview {
         let search = &self.definition.search;
         let folds = match search.folds() {
             1 => String::new(),
-            folds => format!(" of {folds} folds"),
+            folds => format!(", of {folds} folds"),
         };
         let mut line = format!(
             "study {}: {}{folds} ({}){repeats}, {:.2e} multiply-accumulates of training",

@@ -3,7 +3,7 @@
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use super::super::{Sampler, SearchConfig, propose};
+use super::super::{FirstFold, Sampler, SearchConfig, propose};
 use super::*;
 
 fn space() -> Space {
@@ -158,4 +158,107 @@ fn choices_are_as_far_apart_as_the_ends_of_a_range() {
         let differ = f64::from(u8::from(a["kind"] != b["kind"]));
         assert!((apart - differ).abs() < 1e-12);
     }
+}
+
+/// Trials at random. All folds have the trial's ln error and a deviation of a tenth; the first fold's values fall to it.
+/// Every third trial trained its first fold alone, and every sixth was stopped in it.
+fn first_folds(trials: usize) -> Vec<Observation> {
+    let mut rng = ChaCha8Rng::seed_from_u64(9);
+    let space = space();
+    (0..trials)
+        .map(|n| {
+            let point = space.draw(&mut rng);
+            let all = error(&point, 4);
+            let noise: f64 = StandardNormal.sample(&mut rng);
+            let first = 2.0 * all * (0.1 * noise).exp();
+            let values = vec![4.0 * first, 2.0 * first, first];
+            let is_stopped = n % 6 == 5;
+            Observation {
+                outcome: match n % 3 {
+                    2 => Outcome::Stopped {
+                        epochs: 3,
+                        value: first,
+                    },
+                    _ => Outcome::Finished(vec![all]),
+                },
+                values: values[..if is_stopped { 2 } else { 3 }].to_vec(),
+                first_fold: FirstFold {
+                    error: (!is_stopped).then_some(first),
+                    has_values: true,
+                },
+                point,
+            }
+        })
+        .collect()
+}
+
+/// What the first fold says of all folds: half of its error here, with a doubt of about a tenth.
+#[test]
+fn a_first_fold_tells_what_all_folds_would() {
+    let seen = first_folds(60);
+    let entering: Vec<&Observation> = seen.iter().collect();
+    let finished: Vec<(&Observation, &[f64])> = (seen.iter())
+        .filter_map(|o| match &o.outcome {
+            Outcome::Finished(values) => Some((o, values.as_slice())),
+            _ => None,
+        })
+        .collect();
+    let endings = Endings {
+        entering: &entering,
+        finished: &finished,
+        logarithm: Logarithm::of(finished.iter().map(|(_, values)| values[0])),
+    };
+    let stopped = seen
+        .iter()
+        .filter(|o| matches!(o.outcome, Outcome::Stopped { .. }));
+    for (n, observation) in stopped.enumerate() {
+        let (mean, variance) = endings.expected(observation).unwrap();
+        let is_complete = observation.first_fold.error.is_some();
+        assert_eq!(is_complete, n % 2 == 0);
+        let off = mean - error(&observation.point, 4).ln();
+        assert!(off.abs() < 0.45, "{off}");
+        // A fold that was stopped is doubted more, by the way from its values to its error.
+        let range = if is_complete { 0.02..0.05 } else { 0.04..0.1 };
+        assert!(range.contains(&variance), "{variance}");
+        let mut few = endings.finished.to_vec();
+        few.truncate(2);
+        let of_few = Endings {
+            finished: &few,
+            ..endings
+        };
+        assert_eq!(of_few.expected(observation), None);
+    }
+}
+
+/// A stopped trial that is by far the best goes on: in a study that does so, unless it runs, and once.
+#[test]
+fn the_search_goes_on_with_a_good_trial() {
+    let mut seen = first_folds(24);
+    let good = 5;
+    let least = seen.iter().filter_map(|o| o.first_fold.error);
+    let least = least.fold(f64::INFINITY, f64::min);
+    seen[good].first_fold.error = Some(0.3 * least);
+    let config = SearchConfig {
+        space: space(),
+        first_fold: Some(true),
+        ..SearchConfig::default()
+    };
+    let proposes = |config: &SearchConfig, seen: &[Observation], running: &[&Point]| {
+        (0..6).any(|number| {
+            let number = 24 + number;
+            let point = propose(config, 0, number, seen, running, |_| Some(Vec::new()));
+            point.unwrap() == seen[good].point
+        })
+    };
+    assert!(proposes(&config, &seen, &[]));
+    assert!(!proposes(&config, &seen, &[&seen[good].point]));
+    let old = SearchConfig {
+        first_fold: None,
+        ..config.clone()
+    };
+    assert!(!proposes(&old, &seen, &[]));
+    let mut finished = seen[good].clone();
+    finished.outcome = Outcome::Finished(vec![0.15 * least]);
+    seen.push(finished);
+    assert!(!proposes(&config, &seen, &[]));
 }
