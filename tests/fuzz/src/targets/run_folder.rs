@@ -1,6 +1,7 @@
 //! The files of a run's folder: an error, or a run.
 //!
-//! The first byte of an input chooses a file of a good run, and the rest takes its place.
+//! The first byte of an input chooses a file of a good run, and the rest takes its place. Then all readers of that file
+//! read; the others would see what they always see.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,20 +27,23 @@ pub(crate) const TARGET: Target = Target {
     seeds,
 };
 
-/// The files that are read.
-const FILES: [&str; 6] = [
-    "config.toml",
-    "model.toml",
-    WEIGHTS,
-    CHECKPOINT,
-    QUANTISED,
-    LOG,
+/// A file of a run's folder, and what reads it: an error, or that it was taken.
+type Readable = (&'static str, fn(&GoodRun) -> Result<(), String>);
+
+const FILES: [Readable; 6] = [
+    ("config.toml", opened),
+    ("model.toml", opened),
+    (WEIGHTS, opened),
+    (CHECKPOINT, resumed),
+    (QUANTISED, |good| quantised(good, &good.run)),
+    (LOG, |good| said(read_log(&good.path)).map(drop)),
 ];
 
 /// A good run, and the content of its files.
 struct GoodRun {
     _folder: tempfile::TempDir,
     path: PathBuf,
+    run: Run,
     files: Vec<Vec<u8>>,
 }
 
@@ -80,10 +84,11 @@ impl GoodRun {
         run.train(&mut (), &AtomicBool::new(false))
             .expect("a run that ends");
         quantise(&path);
-        let read = |name| fs::read(path.join(name)).expect("a file of a run");
+        let read = |(name, _)| fs::read(path.join(name)).expect("a file of a run");
         let files = FILES.map(read).into();
         Self {
             _folder: folder,
+            run: Run::open(&path).expect("a good run"),
             path,
             files,
         }
@@ -112,36 +117,46 @@ pub(crate) fn accepts(data: &[u8]) -> bool {
         return false;
     };
     let which = usize::from(*which) % FILES.len();
+    let (name, read) = FILES[which];
     GOOD.with(|good| {
-        let path = good.path.join(FILES[which]);
+        let path = good.path.join(name);
         fs::write(&path, content).expect("room in the temporary folder");
-        let is_read = reads(&good.path);
+        let read = read(good);
         fs::write(&path, &good.files[which]).expect("room in the temporary folder");
-        is_read
+        if let Err(error) = &read {
+            assert!(error.len() < 4096, "{} bytes: {error:.200}", error.len());
+        }
+        read.is_ok()
     })
 }
 
-/// Reads all that is there.
-fn reads(path: &Path) -> bool {
-    let run = Run::open(path);
-    let integers = run.as_ref().ok().map(|run| {
-        quantised_file::read(&path.join(QUANTISED), &run.network)
-            .is_ok_and(|file| file.to_bytes().is_ok())
-            && integers::read(run, &Wanted::default()).is_ok_and(|found| found.is_some())
-    });
-    let log = read_log(path);
-    let resumed = TrainingRun::resume(path);
-    for error in [
-        run.as_ref().err().map(ToString::to_string),
-        log.as_ref().err().map(ToString::to_string),
-        resumed.as_ref().err().map(ToString::to_string),
-    ]
-    .into_iter()
-    .flatten()
-    {
-        assert!(error.len() < 4096, "{} bytes: {error:.200}", error.len());
+fn said<T, E: std::fmt::Display>(read: Result<T, E>) -> Result<T, String> {
+    read.map_err(|error| error.to_string())
+}
+
+/// Opens the run to use it, and to train it further.
+fn opened(good: &GoodRun) -> Result<(), String> {
+    let run = said(Run::open(&good.path));
+    let resumed = resumed(good);
+    quantised(good, &run?)?;
+    resumed
+}
+
+fn resumed(good: &GoodRun) -> Result<(), String> {
+    said(TrainingRun::resume(&good.path)).map(drop)
+}
+
+/// Reads the integers of `run`, and writes them again.
+fn quantised(good: &GoodRun, run: &Run) -> Result<(), String> {
+    let file = said(quantised_file::read(
+        &good.path.join(QUANTISED),
+        &run.network,
+    ))?;
+    said(file.to_bytes())?;
+    match said(integers::read(run, &Wanted::default()))? {
+        Some(_) => Ok(()),
+        None => Err("there are no integers".into()),
     }
-    run.is_ok() && integers == Some(true) && log.is_ok() && resumed.is_ok()
 }
 
 fn seeds() -> Vec<Vec<u8>> {
