@@ -171,7 +171,7 @@ fn first_folds(trials: usize) -> Vec<Observation> {
             let all = error(&point, 4);
             let noise: f64 = StandardNormal.sample(&mut rng);
             let first = 2.0 * all * (0.1 * noise).exp();
-            let values = vec![4.0 * first, 2.0 * first, first];
+            let values = [4.0 * first, 2.0 * first, first];
             let is_stopped = n % 6 == 5;
             Observation {
                 outcome: match n % 3 {
