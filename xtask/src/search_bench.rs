@@ -221,10 +221,15 @@ fn noise_of_folds(trials: &[&Value]) -> f64 {
     order.truncate(trials.len().div_ceil(3));
     let errors = |trial: &&Value| -> Vec<f64> {
         let folds = trial["result"]["folds"].as_array().into_iter().flatten();
-        let errors = folds.filter_map(|fold| fold["error"].as_f64());
-        errors.map(|error| error.max(1e-6).ln()).collect()
+        folds.filter_map(|fold| fold["error"].as_f64()).collect()
     };
-    let rows: Vec<Vec<f64>> = order.iter().map(errors).collect();
+    let mut rows: Vec<Vec<f64>> = order.iter().map(errors).collect();
+    // Errors of zero count as half of the least other one.
+    let positive = rows.iter().flatten().copied().filter(|error| *error > 0.0);
+    let least = 0.5 * positive.fold(f64::MAX, f64::min);
+    for error in rows.iter_mut().flatten() {
+        *error = error.max(least).ln();
+    }
     let folds = rows.first().map_or(0, Vec::len);
     if rows.len() < 2 || folds < 2 || rows.iter().any(|row| row.len() != folds) {
         return 0.0;

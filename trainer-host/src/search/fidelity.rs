@@ -8,7 +8,8 @@
 //!
 //! (FI2) is the variance of the interaction in an analysis of variance with one observation a cell. Over all trials of the
 //! tables of "Samplers side by side" in `docs/tuning.md`, σ is 0.11 (handwritten digits), 0.12 (spoken digits) and 0.70
-//! (Japanese vowels, where a fold has one or two wrong decisions). `xtask/src/search_bench.rs` records it with a table.
+//! (Japanese vowels, where a fold has one or two wrong decisions). A table itself has that of its best third
+//! (`sd_fold`, `xtask/src/search_bench.rs`).
 
 /// n of (FI2).
 pub const TRIALS: usize = 4;

@@ -210,7 +210,7 @@ impl StoredTrial {
     }
 }
 
-/// Those of the trials that have ended, without those that a later one went on with.
+/// Those of the trials that have ended, without those that a later one went on with. If that one failed, the point has.
 pub(super) fn latest(trials: &[StoredTrial]) -> impl Iterator<Item = &StoredTrial> {
     let ended = || trials.iter().filter(|trial| !trial.is_running());
     let continued: BTreeSet<usize> = ended().filter_map(|trial| trial.plan.continues).collect();

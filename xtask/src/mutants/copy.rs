@@ -6,27 +6,30 @@
 //! Building all of `trainer-host` for every change would take most of the time. Some of its modules use none of the
 //! others; the copy has a package more for each of them, with this module alone.
 
-use std::collections::BTreeSet;
-use std::fs;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use super::parts::PARTS;
 use super::walk;
 use crate::command;
 
-/// A copy of the repository.
+/// A copy of the repository, of which a process is in sole use.
 pub(super) struct Copy {
     folder: PathBuf,
+    _lock: File,
 }
 
 impl Copy {
     /// Makes the copy, or brings it up to date.
     pub(super) fn make() -> Result<Self> {
+        let folder = command::target_root().join("mutants");
         let copy = Self {
-            folder: command::target_root().join("mutants"),
+            _lock: lock(&folder)?,
+            folder,
         };
         let tree = copy.tree();
         let list = [
@@ -37,7 +40,7 @@ impl Copy {
             "-z",
         ];
         let names = command::printed(Command::new("git").current_dir(command::root()).args(list))?;
-        let mut kept = BTreeSet::new();
+        let mut wanted = BTreeMap::new();
         for name in names.split_terminator('\0') {
             let from = command::root().join(name);
             // A file that was deleted and not committed, or a folder with a repository of its own.
@@ -45,26 +48,24 @@ impl Copy {
                 continue;
             }
             let bytes = fs::read(&from).with_context(|| from.display().to_string())?;
-            match name {
-                "Cargo.toml" => write(&tree.join(name), &with_members(&bytes)?)?,
-                _ => write(&tree.join(name), &bytes)?,
-            }
-            kept.insert(tree.join(name));
+            let bytes = match name {
+                "Cargo.toml" => with_members(&bytes)?,
+                _ => bytes,
+            };
+            wanted.insert(tree.join(name), bytes);
         }
         for module in modules_alone() {
             let folder = tree.join(package_of(module));
-            for (name, text) in [
-                ("Cargo.toml", manifest(module)?),
-                ("src/lib.rs", library(module)),
-            ] {
-                write(&folder.join(name), text.as_bytes())?;
-                kept.insert(folder.join(name));
-            }
+            wanted.insert(folder.join("Cargo.toml"), manifest(module)?.into_bytes());
+            wanted.insert(folder.join("src/lib.rs"), library(module).into_bytes());
         }
         let mut files = Vec::new();
         walk(&tree, &mut files);
-        for file in files.iter().filter(|file| !kept.contains(*file)) {
+        for file in files.iter().filter(|file| !wanted.contains_key(*file)) {
             fs::remove_file(file).with_context(|| file.display().to_string())?;
+        }
+        for (path, bytes) in &wanted {
+            write(path, bytes)?;
         }
         Ok(copy)
     }
@@ -82,6 +83,21 @@ impl Copy {
     /// Where the lists of what was found lie.
     pub(super) fn results(&self) -> &Path {
         &self.folder
+    }
+}
+
+/// Holds the copy in `folder` until it is dropped: another call would see this one's changes.
+fn lock(folder: &Path) -> Result<File> {
+    fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+    let path = folder.join("lock");
+    let file = File::create(&path).with_context(|| path.display().to_string())?;
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => bail!(
+            "another `cargo xtask mutants` works in {}; wait for its end, or set CARGO_TARGET_DIR to another folder",
+            folder.display()
+        ),
+        // Some file systems know no locks.
+        _ => Ok(file),
     }
 }
 
@@ -147,6 +163,17 @@ fn library(module: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_call_at_a_time_has_the_copy() {
+        let folder = std::env::temp_dir().join(format!("xtask-copy-{}", std::process::id()));
+        let first = lock(&folder).unwrap();
+        let refused = lock(&folder).unwrap_err().to_string();
+        assert!(refused.contains("wait for its end"), "{refused}");
+        drop(first);
+        lock(&folder).unwrap();
+        fs::remove_dir_all(folder).unwrap();
+    }
 
     #[test]
     fn packages_of_modules_join_the_workspace_with_what_the_trainer_always_needs() {
