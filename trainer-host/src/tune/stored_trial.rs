@@ -217,7 +217,7 @@ pub(super) fn latest(trials: &[StoredTrial]) -> impl Iterator<Item = &StoredTria
     ended().filter(move |trial| !continued.contains(&trial.number))
 }
 
-/// What the [`latest`] trials tell the search.
+/// What the trials that have ended tell the search, without those that a later one went on with.
 pub fn observations(trials: &[StoredTrial], search: &SearchConfig) -> Vec<Observation> {
     latest(trials)
         .filter_map(|trial| trial.observation(search))
