@@ -1,7 +1,7 @@
 //! `cargo xtask mutants`: changes the code in one place at a time, and looks whether a test notices.
 //!
-//! `cargo mutants` makes the changes; `mutants/parts.rs` names the modules that matter most, where a wrong result would look
-//! like a right one. `.cargo/mutants.toml` lists changes that change no result, each with the reason.
+//! `cargo mutants` makes the changes; `mutants/parts.rs` names the modules that matter most, where a wrong result would
+//! look like a right one. `.cargo/mutants.toml` lists changes that change no result, each with the reason.
 //!
 //! Two passes keep a change at a few seconds. The first one runs only the quick tests of each part, built without
 //! optimisation. The second one runs all tests of the package, on what the first one missed. Both work on a copy of the
