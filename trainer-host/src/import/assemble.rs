@@ -163,6 +163,11 @@ impl Growing {
 
     fn affine(&mut self, name: &str, scale: &[f64], offset: &[f64]) -> Result<(), Problem> {
         let length = scale.len().max(offset.len());
+        if length == 0 {
+            return Err(Problem::Damaged(format!(
+                "{name}: it has neither factors nor summands"
+            )));
+        }
         let length = match (length, self.width) {
             (1, Some(width)) => width,
             _ => length,

@@ -39,6 +39,25 @@ fn a_file_that_is_cut_off_gives_one_line() {
     }
 }
 
+/// A constant with an axis of no length gives no factors.
+#[test]
+fn factors_that_are_not_there_are_damage() {
+    let read = |bytes: Vec<u8>| open::read(&bytes, &Hints::default()).ok();
+    let mut source = samples().into_iter().find_map(read).unwrap();
+    let nothing = || {
+        let (scale, offset) = (Vec::new(), Vec::new());
+        Layer::Affine { scale, offset }.named("nothing")
+    };
+    source.layers.splice(0..0, [nothing(), nothing()]);
+    let error = assemble(&source, Path::new("damaged"))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("nothing: it has neither factors nor summands"),
+        "{error}"
+    );
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
