@@ -4,7 +4,7 @@
 //! ln error(x) = (trees(x) + process(x)) / 2
 //! ln value_t  = ln error(x) + curve_t(x),     curve_t the mean of ln value_t − ln error in the trees' leaves
 //! observed    = ln error(x) + z · sd_point,   values besides + z_t · sd_epoch
-//! fold f      = observed + ln (k w_f / Σ w),  w_f = exp(z_f · sd_fold),  so that the mean of the k folds is what is observed
+//! fold f      = observed + ln (k w_f / Σ w),  w_f = exp(z_f · sd_fold); what is observed is the mean of the k folds
 //! ```
 //!
 //! The trees are extremely randomised (Geurts, Ernst and Wehenkel 2006), the process is the trainer's Gaussian one. A

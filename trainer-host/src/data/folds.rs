@@ -167,23 +167,11 @@ fn grouped(
 mod tests {
     use std::collections::BTreeSet;
 
-    use ndarray::Array2;
     use proptest::collection::vec;
     use proptest::prelude::*;
 
     use super::*;
-    use crate::data::Targets;
-
-    fn data(classes: Vec<usize>, groups: Option<Vec<String>>) -> Dataset {
-        Dataset {
-            channels: vec!["x".into()],
-            sequences: vec![Array2::zeros((1, 1)); classes.len()],
-            targets: Targets::Class(classes),
-            outputs: (0..3).map(|class| class.to_string()).collect(),
-            groups,
-            ..Dataset::default()
-        }
-    }
+    use crate::data::split::tests::data;
 
     proptest! {
         #[test]

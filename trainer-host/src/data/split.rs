@@ -306,4 +306,4 @@ impl Split {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -11,26 +11,21 @@
 //! (Japanese vowels, where a fold has one or two wrong decisions). A table itself has that of its best third
 //! (`sd_fold`, `xtask/src/search_bench.rs`).
 
+use super::logarithm::Logarithm;
+
 /// n of (FI2).
-pub const TRIALS: usize = 4;
+const TRIALS: usize = 4;
 /// The greatest σ of (FI3).
 const ENOUGH: f64 = 0.3;
 
 /// (FI3), where each item is the errors of a finished trial's folds. `false` until there are enough trials, all with the
 /// same number of folds, two or more.
-pub fn one_fold_suffices<'a>(trials: impl Iterator<Item = &'a [f64]>) -> bool {
-    let errors: Vec<&[f64]> = trials.take(TRIALS).collect();
-    // Errors of zero count as half of the least other one.
-    let positive = errors
-        .iter()
-        .copied()
-        .flatten()
-        .copied()
-        .filter(|e| *e > 0.0);
-    let least = 0.5 * positive.fold(f64::INFINITY, f64::min).min(f64::MAX);
-    let logarithms =
-        |errors: &[f64]| -> Vec<f64> { errors.iter().map(|e| libm::log(e.max(least))).collect() };
-    let errors: Vec<Vec<f64>> = errors.into_iter().map(logarithms).collect();
+pub fn one_fold_suffices(trials: impl Iterator<Item = Vec<f64>>) -> bool {
+    let mut errors: Vec<Vec<f64>> = trials.take(TRIALS).collect();
+    let logarithm = Logarithm::of(errors.iter().flatten().copied());
+    for error in errors.iter_mut().flatten() {
+        *error = logarithm.at(*error);
+    }
     let folds = errors.first().map_or(0, Vec::len);
     errors.len() == TRIALS
         && folds > 1
@@ -64,7 +59,7 @@ mod tests {
     use super::*;
 
     fn suffices(trials: &[Vec<f64>]) -> bool {
-        one_fold_suffices(trials.iter().map(Vec::as_slice))
+        one_fold_suffices(trials.iter().cloned())
     }
 
     /// Errors of trials and folds that multiply have no interaction, however much they differ.

@@ -25,6 +25,7 @@ use rand::{Rng, RngExt};
 use rand_distr::{Distribution, StandardNormal};
 use trainer_numerics::gaussian_process::{Observed, Process};
 
+use super::logarithm::Logarithm;
 use super::pareto;
 use super::{Domain, Observation, Outcome, Parameter, Point, Space};
 
@@ -217,24 +218,6 @@ impl<'a> Model<'a> {
             from = to;
         }
         sum
-    }
-}
-
-/// The natural logarithm of values that may be zero: those take half of the least other one.
-#[derive(Clone, Copy)]
-struct Logarithm {
-    least: f64,
-}
-
-impl Logarithm {
-    fn of(values: impl Iterator<Item = f64>) -> Self {
-        let least = values.filter(|v| *v > 0.0).fold(f64::INFINITY, f64::min);
-        let least = if least.is_finite() { 0.5 * least } else { 1e-6 };
-        Self { least }
-    }
-
-    fn at(self, value: f64) -> f64 {
-        libm::log(value.max(self.least))
     }
 }
 

@@ -1,9 +1,10 @@
 //! Search in a space of settings for the points with the least objectives. Nothing here knows about networks.
 //!
 //! A [`Space`] lists the settings. [`propose`] returns the next [`Point`] to try: at random, or from the results of
-//! earlier points, by a tree-structured Parzen estimator ([`tpe`]) or a Gaussian process (`gaussian.rs`). [`Stopping`] decides which
-//! trials to stop early, [`pareto`] which trials no other one beats, [`handover`] which finalist a search hands over, [`fidelity`] whether one fold says enough, [`importance`]
-//! which settings mattered, and [`belief`] what the process expects of each setting's values.
+//! earlier points, by a tree-structured Parzen estimator ([`tpe`]) or a Gaussian process (`gaussian.rs`). [`Stopping`]
+//! decides which trials to stop early, [`pareto`] which trials no other one beats, [`handover`] which finalist a search
+//! hands over, [`fidelity`] whether one fold says enough, [`importance`] which settings mattered, and [`belief`] what
+//! the process expects of each setting's values.
 //!
 //! Everything here is a function of its arguments: same seed and same observations, same answer.
 
@@ -14,6 +15,7 @@ pub mod fidelity;
 mod gaussian;
 pub mod handover;
 pub mod importance;
+mod logarithm;
 pub mod pareto;
 mod parzen;
 mod point;

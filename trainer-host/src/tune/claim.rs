@@ -41,23 +41,26 @@ pub(super) struct Claimed {
     pub(super) earlier: Vec<Progress>,
 }
 
-/// A task of a worker: an attempt at a trial's own training. The trials before it are among `trials`.
-fn own_training(
+/// A task of a worker: an attempt at a training with this plan. The trials before its own are among `trials`.
+fn task(
     trials: &[StoredTrial],
     attempt: Attempt,
     (point, footprint, plan): (&Point, Footprint, Plan),
     search: &SearchConfig,
-) -> Claimed {
-    let earlier = before(trials, attempt.training.trial, search);
+) -> Claim {
+    let TrainingId { trial, repeat } = attempt.training;
     let continued = plan.continues.and_then(|number| trials.get(number));
-    Claimed {
+    Claim::Training(Box::new(Claimed {
         attempt,
         point: point.clone(),
         footprint,
         plan,
         done: continued.map_or(0, |trial| trial.values.len()),
-        earlier: plan.rivals(earlier, search),
-    }
+        earlier: match repeat {
+            0 => plan.rivals(before(trials, trial, search), search),
+            _ => Vec::new(),
+        },
+    }))
 }
 
 /// A trial that may begin.
@@ -112,8 +115,7 @@ impl Study {
                 let plan = Plan::of(trials, &new.point, search);
                 let attempt = Attempt::first(TrainingId::own(number));
                 let what = (&new.point, new.footprint, plan);
-                let claimed = own_training(trials, attempt, what, search);
-                Ok(Claim::Training(Box::new(claimed)))
+                Ok(task(trials, attempt, what, search))
             })
         })
     }
@@ -148,20 +150,12 @@ impl Study {
     fn claimed(&self, trials: &[StoredTrial], attempt: Attempt) -> Claim {
         let TrainingId { trial, repeat } = attempt.training;
         let stored = &trials[trial];
-        Claim::Training(Box::new(match repeat {
-            0 => {
-                let what = (&stored.point, stored.footprint, stored.plan);
-                own_training(trials, attempt, what, &self.definition.search)
-            }
-            _ => Claimed {
-                attempt,
-                point: stored.point.clone(),
-                footprint: stored.footprint,
-                plan: Plan::default(),
-                done: 0,
-                earlier: Vec::new(),
-            },
-        }))
+        let plan = match repeat {
+            0 => stored.plan,
+            _ => Plan::default(),
+        };
+        let what = (&stored.point, stored.footprint, plan);
+        task(trials, attempt, what, &self.definition.search)
     }
 
     fn insert_trial(&mut self, new: &Proposal, process: &Process) -> Result<(), StudyError> {

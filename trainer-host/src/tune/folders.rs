@@ -110,20 +110,32 @@ mod tests {
     use super::*;
     use crate::files::disk::faults::at_each_call;
 
+    fn attempt(number: usize) -> Attempt {
+        let training = TrainingId::own(3);
+        Attempt { training, number }
+    }
+
+    /// Writes these files of a fold's run.
+    fn fill(trial: &Path, files: &[&str]) {
+        let fold = trial.join("fold-1");
+        std::fs::create_dir_all(&fold).unwrap();
+        for file in files {
+            std::fs::write(fold.join(file), "two epochs").unwrap();
+        }
+    }
+
     /// What a killed attempt has done is taken up by a later one, whichever call of those between fails.
     #[test]
     fn a_fault_at_any_call_loses_no_attempts_files() {
         let root = tempfile::tempdir().unwrap();
         let folder = root.path().join("trials");
-        let training = TrainingId::own(3);
-        let attempt = |number| Attempt { training, number };
         let calls = at_each_call(
             || {
                 std::fs::remove_dir_all(&folder).ok();
-                let first = folder.join("trial-0003.attempt-1");
-                std::fs::create_dir_all(first.join("fold-1")).unwrap();
-                std::fs::write(first.join("fold-1/checkpoint"), "two epochs").unwrap();
-                std::fs::write(first.join("fold-1/.lock"), "").unwrap();
+                fill(
+                    &folder.join("trial-0003.attempt-1"),
+                    &["checkpoint", ".lock"],
+                );
                 take_over(&folder, attempt(2), None)
             },
             |done, call, fault| {
@@ -141,16 +153,10 @@ mod tests {
     fn a_fault_while_a_trial_is_continued_loses_no_file() {
         let root = tempfile::tempdir().unwrap();
         let folder = root.path().join("trials");
-        let training = TrainingId::own(3);
-        let attempt = |number| Attempt { training, number };
         let calls = at_each_call(
             || {
                 std::fs::remove_dir_all(&folder).ok();
-                let stopped = folder.join("trial-0001").join("fold-1");
-                std::fs::create_dir_all(&stopped).unwrap();
-                for file in ["checkpoint", "log", ".lock"] {
-                    std::fs::write(stopped.join(file), "two epochs").unwrap();
-                }
+                fill(&folder.join("trial-0001"), &["checkpoint", "log", ".lock"]);
                 take_over(&folder, attempt(1), Some(1))
             },
             |done, call, fault| {

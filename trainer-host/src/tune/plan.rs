@@ -10,7 +10,7 @@
 use serde::Serialize;
 
 use super::stored_trial::{State, StoredTrial, before, latest};
-use crate::search::fidelity::{TRIALS, one_fold_suffices};
+use crate::search::fidelity::one_fold_suffices;
 use crate::search::{Point, Progress, Sampler, SearchConfig};
 
 /// Which of its folds a trial trains.
@@ -118,9 +118,7 @@ fn trains_first_fold(earlier: &[StoredTrial], search: &SearchConfig) -> bool {
         return false;
     }
     let results = earlier.iter().filter_map(|trial| trial.own.result.as_ref());
-    let errors = results.map(|result| result.folds.iter().map(|fold| fold.error).collect());
-    let errors: Vec<Vec<f64>> = errors.take(TRIALS).collect();
-    one_fold_suffices(errors.iter().map(Vec::as_slice))
+    one_fold_suffices(results.map(|result| result.folds.iter().map(|fold| fold.error).collect()))
 }
 
 #[cfg(test)]

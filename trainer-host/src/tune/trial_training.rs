@@ -336,9 +336,7 @@ impl<'a> Together<'a> {
             stopped_early: false,
         }
     }
-}
 
-impl Together<'_> {
     fn is_called_off(&self) -> bool {
         self.stopped_early || self.stop.load(Ordering::Relaxed)
     }

@@ -4,7 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn data(classes: Vec<usize>, groups: Option<Vec<String>>) -> Dataset {
+/// A sequence of each of these classes, which are below four.
+pub(in crate::data) fn data(classes: Vec<usize>, groups: Option<Vec<String>>) -> Dataset {
     Dataset {
         channels: vec!["x".into()],
         sequences: vec![Array2::zeros((1, 1)); classes.len()],
