@@ -322,7 +322,8 @@ impl Walk<'_> {
         let below = self.below.expect("a network has a recurrent layer");
         let (input_shift, range) = below.arriving(width);
         let is_linear = self.network.config.head == Head::Linear;
-        let in_units = (is_linear && relu_reach.is_none()).then(|| self.in_units(layer, range));
+        let in_units =
+            (is_linear && relu_reach.is_none()).then(|| self.in_units(layer, (width, range)));
         let job = dense::Job {
             name,
             layer: in_units.as_ref().unwrap_or(layer),
@@ -348,11 +349,11 @@ impl Walk<'_> {
     }
 
     /// The output layer with each row in the unit of its output and without its centre.
-    fn in_units(&mut self, layer: &DenseLayer, input_range: f64) -> DenseLayer {
+    fn in_units(&mut self, layer: &DenseLayer, inputs: (Width, f64)) -> DenseLayer {
         let mut layer = layer.clone();
         let seen = &self.calibration.outputs;
         for (r, (seen, mean)) in seen.iter().zip(self.plan.output_mean).enumerate() {
-            let format = OutputFormat::of(&layer, r, input_range, *seen, *mean);
+            let format = OutputFormat::of(&layer, r, inputs, *seen, *mean);
             let scaled = |value: f64| (value / format.unit()) as f32;
             layer.bias[r] = scaled(f64::from(layer.bias[r]) - format.centre);
             let mut row = layer.weight.row_mut(r);
@@ -400,3 +401,6 @@ fn hidden_format(shift: u8) -> ActivationFormat {
         step: 2f32.powi(i32::from(shift) - 15),
     }
 }
+
+#[cfg(test)]
+mod tests;

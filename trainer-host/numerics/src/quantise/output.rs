@@ -11,14 +11,20 @@
 //! 128 times as much. The mean, of the targets, is no part of the network.
 
 use lstm_nostd::OutputScale;
+use lstm_nostd::kernels::Width;
 
 use crate::network::DenseLayer;
 use crate::quantise::calibrate::OutputRange;
 
 /// The largest distance is brought to two to this power.
 const REACH_BITS: i32 = 7;
-/// The largest output that Q15.16 holds, as a power of two.
-const LARGEST_BITS: i32 = 15;
+/// The largest output that Q15.16 holds, as a power of two; with int8 inputs, what the multiplier of a row holds.
+const fn largest_bits(width: Width) -> i32 {
+    match width {
+        Width::Int16 => 15,
+        Width::Int8 => 12,
+    }
+}
 /// Fraction bits of an output.
 const FRACTION_BITS: i32 = 16;
 /// An offset has at most so many bits.
@@ -42,11 +48,11 @@ impl OutputFormat {
         scale: OutputScale::LOGIT,
     };
 
-    /// (QO1) and (QO2) for row `r` of the output `layer`, whose inputs reach `input_range`.
+    /// (QO1) and (QO2) for row `r` of the output `layer`, whose inputs have this width and reach `input_range`.
     pub(super) fn of(
         layer: &DenseLayer,
         r: usize,
-        input_range: f64,
+        (width, input_range): (Width, f64),
         seen: OutputRange,
         mean: f64,
     ) -> Self {
@@ -54,7 +60,7 @@ impl OutputFormat {
         let sum: f64 = layer.weight.row(r).iter().map(|w| f64::from(w.abs())).sum();
         // Of what was seen, of what the weights could give at all, and of the offset.
         let exponent = (bits(seen.reach()) - REACH_BITS)
-            .max(bits(sum * input_range) + 1 - LARGEST_BITS)
+            .max(bits(sum * input_range) + 1 - largest_bits(width))
             .max(bits((centre + mean).abs()) + FRACTION_BITS - OFFSET_BITS)
             .clamp(-MAX_EXPONENT, MAX_EXPONENT);
         let offset = (centre + mean) * 2f64.powi(FRACTION_BITS - exponent);
@@ -98,7 +104,7 @@ mod tests {
                 weight: array![[weight * deviation as f32, -deviation as f32]],
                 bias: Array1::zeros(1),
             };
-            let format = OutputFormat::of(&layer, 0, 1.0, seen, mean);
+            let format = OutputFormat::of(&layer, 0, (Width::Int16, 1.0), seen, mean);
             prop_assert_eq!(format.centre, deviation);
             let raw = 2.0 * deviation / format.unit() * 65_536.0;
             prop_assert!((2f64.powi(22)..=2f64.powi(24)).contains(&raw), "{raw}");
@@ -125,7 +131,8 @@ mod tests {
                 least: 0.0,
                 greatest: 0.0,
             };
-            let OutputFormat { scale, .. } = OutputFormat::of(&layer, 0, 1.0, seen, value);
+            let OutputFormat { scale, .. } =
+                OutputFormat::of(&layer, 0, (Width::Int16, 1.0), seen, value);
             assert!(scale.offset.unsigned_abs() <= OutputScale::MAX_OFFSET);
             let unit = 2f64.powi(scale.exponent.into());
             let back = scale.offset as f64 * unit;
