@@ -120,7 +120,81 @@ impl SecondOfSignal {
 
 #[cfg(test)]
 mod tests {
+    use lstm_nostd::artifact::RandomModel;
+    use lstm_nostd::front_end::{Settings, StatisticsSettings, Tables};
+
     use super::*;
+
+    fn sound(kind: Kind) -> Settings {
+        Settings::new(kind, 16_000)
+    }
+
+    #[test]
+    fn a_frame_of_sound_takes_what_its_sizes_take() {
+        for kind in [Kind::Mfcc, Kind::LogMel, Kind::Spectrum] {
+            let settings = sound(kind);
+            let tables = Tables::new(&settings).unwrap();
+            let size = SoundSize {
+                points: settings.frame,
+                bands: settings.bands,
+                coefficients: match kind {
+                    Kind::Mfcc => settings.coefficients,
+                    _ => 0,
+                },
+            };
+            for core in Core::ALL {
+                let found = instructions(core, &tables.view());
+                assert_eq!(found, size.instructions(core), "{core:?} {kind:?}");
+                assert!(found > 10.0 * settings.frame as f64, "{core:?} {kind:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_frame_of_motion_takes_what_its_sizes_take() {
+        let tables = Tables::of_statistics(&StatisticsSettings::new(3)).unwrap();
+        let view = tables.view();
+        let FrontEnd::Statistics(statistics) = &view else {
+            panic!("{view:?}");
+        };
+        let size = StatisticsSize::of(statistics, view.frame());
+        for core in Core::ALL {
+            let found = instructions(core, &view);
+            assert_eq!(found, size.instructions(core), "{core:?}");
+            assert!(found > view.frame() as f64, "{core:?}");
+        }
+    }
+
+    /// 16,000 samples are 50 hops of 320.
+    #[test]
+    fn a_second_has_as_many_frames_and_steps_as_hops() {
+        let settings = Settings {
+            hop: 320,
+            ..sound(Kind::LogMel)
+        };
+        let tables = Tables::new(&settings).unwrap();
+        let frame = instructions(Core::M4, &tables.view());
+        let mut model = RandomModel {
+            inputs: settings.features(),
+            hidden: vec![3],
+            outputs: 2,
+            ..RandomModel::default()
+        }
+        .build();
+        let of = |model: &lstm_nostd::artifact::ModelFile| {
+            let bytes = model.to_bytes().unwrap();
+            SecondOfSignal::of_model(Core::M4, &Parsed::parse(&bytes).unwrap(), 600.0)
+        };
+        assert_eq!(of(&model), None);
+        model.front_end = Some(tables);
+        let expected = SecondOfSignal {
+            core: Core::M4,
+            frame: frame.round() as u64,
+            front_end: (50.0 * frame).round() as u64,
+            network: 30_000,
+        };
+        assert_eq!(of(&model), Some(expected));
+    }
 
     #[test]
     fn without_a_front_end_every_moment_is_a_step() {

@@ -40,6 +40,22 @@ fn every_count_of_the_table_is_met() {
     }
 }
 
+#[test]
+fn every_core_has_its_own_smallest_engine() {
+    let written: serde_json::Value =
+        serde_json::from_str(include_str!("../../assets/instructions.json")).unwrap();
+    let table = Table::of_this_build();
+    let engines = written["engines"].as_array().unwrap();
+    assert_eq!(engines.len(), Core::ALL.len());
+    for engine in engines {
+        let core = Core::ALL
+            .into_iter()
+            .find(|core| engine["core"] == core.name());
+        let expected = serde_json::from_value(engine["w8a16"].clone()).unwrap();
+        assert_eq!(table.smallest_engine(core.unwrap()), expected, "{core:?}");
+    }
+}
+
 /// 14 a unit, 4 more where the reset gate comes before the product, and 8 an input and a row on M0.
 #[test]
 fn the_spread_is_that_of_units_inputs_and_rows() {
