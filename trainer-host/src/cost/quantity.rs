@@ -203,6 +203,7 @@ mod tests {
     #[test]
     fn quantities_are_written_in_the_largest_unit_that_holds_them_whole() {
         for (bytes, text) in [
+            (0, "0"),
             (1023, "1023"),
             (1024, "1K"),
             (1536, "1536"),
