@@ -8,6 +8,7 @@ use super::model_source::QuantisedArgs;
 use super::run_data::RunData;
 use super::several::{of_each, runs_in, texts};
 use super::table::percent;
+use crate::data::counted;
 use crate::diagnose::{Command, Diagnosis, Figure, Finding, Lever, Limit, Severity, diagnose};
 use crate::evaluate::Score;
 use crate::run::NetworkOrigin;
@@ -99,7 +100,7 @@ fn head(diagnosis: &Diagnosis) -> String {
         (origin @ NetworkOrigin::Imported { .. }, 0) => {
             format!("{run}  ({origin}: no log, so nothing is said of its training)\n")
         }
-        (_, epochs) => format!("{run}  ({epochs} epochs{best}{stopped})\n"),
+        (_, epochs) => format!("{run}  ({}{best}{stopped})\n", counted(epochs, "epoch")),
     };
     if diagnosis.own_answers {
         text += "targets     the network's own answers, so scores say nothing of its task\n";

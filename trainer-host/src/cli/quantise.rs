@@ -10,6 +10,7 @@ use super::data_args::print_notes;
 use super::model_source::open_run;
 use super::run_data::RunData;
 use super::table::{percent, table};
+use crate::data::counted;
 use crate::files::atomic;
 use crate::integers::clamped;
 use crate::network::schemes::Schemes;
@@ -168,8 +169,11 @@ fn text(report: &QuantisationReport) -> String {
     sections.extend(changed_classes(report));
     if let Some(first) = report.disagreements.followed.first() {
         sections.push(format!(
-            "decisions differ in {} sequences; in sequence {} they first differ at step {} of {}\n",
-            report.disagreements.sequences, first.sequence, first.parted_at, first.steps,
+            "decisions differ in {}; in sequence {} they first differ at step {} of {}\n",
+            counted(report.disagreements.sequences, "sequence"),
+            first.sequence,
+            first.parted_at,
+            first.steps,
         ));
     }
     let steps: Vec<String> = (report.cores.iter())

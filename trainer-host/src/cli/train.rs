@@ -9,6 +9,7 @@ use super::score_text::details;
 use super::settings::{Settings, divided, with_data, with_known_split};
 use super::training::{refuse_existing, train};
 use super::{cross_validate, interrupt, seeds};
+use crate::data::counted;
 use crate::run::RunConfig;
 use crate::run::toml_text::to_toml;
 use crate::train::Ending;
@@ -132,7 +133,7 @@ fn text(metrics: &Metrics) -> String {
     let epochs = match metrics.ending {
         Ending::Early => format!("stopped early at epoch {}", metrics.epochs),
         Ending::Diverged => format!("diverged after epoch {}", metrics.epochs),
-        Ending::Finished | Ending::Stopped => format!("{} epochs", metrics.epochs),
+        Ending::Finished | Ending::Stopped => counted(metrics.epochs, "epoch"),
     };
     let mut lines = vec![format!(
         "run         {}  ({epochs}{}, {} parameters)",

@@ -15,6 +15,7 @@ use super::Printer;
 use super::device::order_of;
 use super::interrupt::{self, Stopped};
 use super::model_source::{ModelSource, QuantisedArgs};
+use crate::data::counted;
 use crate::device::{Device, DeviceError, ModelInfo, NewModel, SelfTest, Slots};
 use crate::files::model;
 
@@ -344,8 +345,11 @@ impl Updated<'_> {
             Outcome::Present => format!("unchanged   {}", version(self.version)),
         };
         format!(
-            "{} ({}): model of {} bytes\n  {outcome}\n  self-test   {} steps, bit for bit as on the host",
-            self.device, self.board, self.file_bytes, self.self_test_steps
+            "{} ({}): model of {} bytes\n  {outcome}\n  self-test   {}, bit for bit as on the host",
+            self.device,
+            self.board,
+            self.file_bytes,
+            counted(self.self_test_steps, "step")
         )
     }
 }

@@ -10,6 +10,7 @@ use super::error::{ImportError, Problem};
 use super::every_step::rows_of_file;
 use super::model::{Axis, Source};
 use super::npy;
+use crate::data::counted;
 use crate::data::views;
 
 /// The largest difference of an output that is one of rounding.
@@ -41,9 +42,14 @@ impl Checked {
     pub fn describe(&self) -> String {
         let [sequence, step, output] = self.at;
         format!(
-            "{} outputs of {} sequences; the largest difference is {:.2e} (sequence {sequence}, step {step}, output \
+            "{} of {}; the largest difference is {:.2e} (sequence {sequence}, step {step}, output \
              {output}: {:.6} there, {:.6} here), and {:.0e} is allowed",
-            self.values, self.sequences, self.largest, self.expected, self.found, self.tolerance
+            counted(self.values, "output"),
+            counted(self.sequences, "sequence"),
+            self.largest,
+            self.expected,
+            self.found,
+            self.tolerance
         )
     }
 }

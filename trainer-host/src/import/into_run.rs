@@ -10,6 +10,7 @@ use super::calibration::{Calibration, drawn, own_schema, with_own_answers};
 use super::check::{Checked, sequences};
 use super::error::{ImportError, Problem};
 use super::model::Source;
+use crate::data::counted;
 use crate::data::{
     self, Dataset, Kind, Known, Normalisation, OpenError, Options, Parts, Place, Schema,
 };
@@ -153,7 +154,11 @@ fn run_data(
     match calibration {
         Calibration::Inputs(path) => {
             let sequences = sequences(source, assembled, path)?;
-            let ranges = format!("{} sequences of {}", sequences.len(), path.display());
+            let ranges = format!(
+                "{} of {}",
+                counted(sequences.len(), "sequence"),
+                path.display()
+            );
             own_data(assembled, &sequences, folder, ranges)
         }
         Calibration::Guessed => {
@@ -232,7 +237,7 @@ fn labelled(
     }
     let fits = schema.task == own.task && schema.outputs.len() == own.outputs.len();
     if fits {
-        let ranges = format!("{} sequences of {source}", parts.train.len());
+        let ranges = format!("{} of {source}", counted(parts.train.len(), "sequence"));
         return Ok(RunData {
             config,
             schema,
@@ -243,8 +248,8 @@ fn labelled(
         });
     }
     let ranges = format!(
-        "{} sequences of {source}; its targets ({}, {}) are not the network's ({}, {}), so that its inputs alone are used",
-        parts.train.len(),
+        "{} of {source}; its targets ({}, {}) are not the network's ({}, {}), so that its inputs alone are used",
+        counted(parts.train.len(), "sequence"),
         schema.task.describe(),
         schema.outputs.len(),
         own.task.describe(),
@@ -265,7 +270,10 @@ fn inputs_alone(
     let Some(inputs) = unlabelled(source, options, &own_schema(assembled)) else {
         return Err(error.into());
     };
-    let ranges = format!("{} sequences of {source}, without labels", inputs.len());
+    let ranges = format!(
+        "{} of {source}, without labels",
+        counted(inputs.len(), "sequence")
+    );
     let mut data = own_data(assembled, &inputs.sequences, folder, ranges)?;
     data.notes = inputs.notes;
     if !has_no_labels(&error) {

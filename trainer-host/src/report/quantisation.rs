@@ -5,6 +5,7 @@ use super::page::data_table as table;
 use super::page::escape;
 use super::score::percent;
 use super::{Chart, Page, Series, columns, confusion_table};
+use crate::data::counted;
 use crate::evaluate::Score;
 use crate::run::quantisation::{NOT_FOLLOWED, QuantisationReport};
 
@@ -187,9 +188,9 @@ fn disagreements(report: &QuantisationReport, names: &[String]) -> String {
         "h off at",
     ];
     format!(
-        "<p>{} sequences; a hidden value is off beyond {} (eight times its layer's RMS error). \
+        "<p>{}; a hidden value is off beyond {} (eight times its layer's RMS error). \
          Steps count from 0.</p>{}",
-        found.sequences,
+        counted(found.sequences, "sequence"),
         bounds.join(", "),
         table(&header, rows)
     )

@@ -9,6 +9,7 @@ use super::plan::counted;
 use super::stored_trial::{State, StoredTrial, lowest, macs, observations};
 use super::study::Definition;
 use crate::cost::{Footprint, Limits};
+use crate::data;
 use crate::report::{
     Axis, Chart, Line, Look, Page, Series, Ticks, bars, beside, data_table, escape, marked_table,
     parallel_svg,
@@ -146,9 +147,9 @@ fn note(trial: &StoredTrial) -> String {
             format!("error {error:.5}{accuracy}{fold}")
         }
         None => format!(
-            "{} after {} epochs",
+            "{} after {}",
             trial.own.state.name(),
-            trial.values.len()
+            data::counted(trial.values.len(), "epoch")
         ),
     };
     let second = trial.footprint.second.map_or_else(String::new, |second| {

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::place::PlaceArgs;
 use crate::cli::Printer;
 use crate::cli::table::{percent, table, table_with_text};
+use crate::data;
 use crate::files::atomic;
 use crate::search::importance::importance;
 use crate::search::in_one_line;
@@ -232,9 +233,9 @@ pub(super) fn training_line(trial: &StoredTrial, id: TrainingId) -> String {
         (_, Some(fold), _) => format!("first fold, {}", figure(fold.error, fold.accuracy)),
         (.., Some(problem)) => problem.clone(),
         (None, None, None) => format!(
-            "error {:.4} after {} epochs",
+            "error {:.4} after {}",
             lowest(&trial.values),
-            trial.values.len()
+            data::counted(trial.values.len(), "epoch")
         ),
     };
     let repeat = match id.repeat {
