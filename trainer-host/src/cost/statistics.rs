@@ -17,7 +17,7 @@ use super::counted::CountedFrames;
 use super::{Core, dot};
 
 /// The sizes that (KS1) follows from.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub struct StatisticsSize {
     /// Moments of a frame.
     pub frame: usize,
@@ -81,7 +81,39 @@ static FITTED: LazyLock<Vec<Vec<f64>>> = LazyLock::new(|| counted().fitted(Stati
 
 #[cfg(test)]
 mod tests {
+    use lstm_nostd::front_end::{FrontEnd, StatisticsSettings, Tables};
+
     use super::*;
+
+    #[test]
+    fn sizes_are_those_of_the_front_end() {
+        use Statistic::{Crossings, Deviation, Differences, Maximum, Mean};
+        for (statistics, crossings, logarithms) in [
+            (vec![Mean, Maximum], false, 0),
+            (vec![Mean, Crossings, Deviation], true, 1),
+            (vec![Deviation, Differences], false, 2),
+        ] {
+            let settings = StatisticsSettings {
+                magnitudes: vec![vec![0, 1, 2], vec![3, 4]],
+                statistics,
+                ..StatisticsSettings::new(6)
+            };
+            let tables = Tables::of_statistics(&settings).unwrap();
+            let view = tables.view();
+            let FrontEnd::Statistics(front_end) = &view else {
+                panic!("{view:?}");
+            };
+            let expected = StatisticsSize {
+                frame: 50,
+                channels: 6,
+                magnitudes: 2,
+                axes: 5,
+                crossings,
+                logarithms,
+            };
+            assert_eq!(StatisticsSize::of(front_end, 50), expected);
+        }
+    }
 
     #[test]
     fn terms_count_moments_values_axes_and_logarithms() {
