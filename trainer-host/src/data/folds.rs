@@ -119,7 +119,10 @@ fn stratified(data: &Dataset, count: usize, rng: &mut ChaCha8Rng) -> Vec<Vec<usi
     folds
 }
 
-/// Gives each group, the largest first, to the fold that is left nearest to its share by it.
+/// Gives each group, the largest first, to the fold that is left nearest to its share of every class.
+///
+/// With h of a class in a fold, n in the group, and a share of s, that is the fold of the least `Σ (h + n − s)² − (h − s)²`,
+/// summed over the classes. All but `2 Σ h n` of it is the same for every fold.
 fn grouped(
     data: &Dataset,
     mut groups: Vec<Vec<usize>>,
@@ -127,37 +130,29 @@ fn grouped(
     rng: &mut ChaCha8Rng,
 ) -> Vec<Vec<usize>> {
     let (stratum, strata) = strata_of(data);
-    let mut share = vec![0.0; strata];
-    (stratum.iter()).for_each(|class| share[*class] += 1.0 / count as f64);
     groups.shuffle(rng);
     groups.sort_by_key(|group| std::cmp::Reverse(group.len()));
     let mut folds = vec![Vec::new(); count];
-    let mut filled = vec![vec![0.0; strata]; count];
+    let mut filled = vec![vec![0usize; strata]; count];
     let groups_in_all = groups.len();
     for (dealt, group) in groups.into_iter().enumerate() {
-        let mut counts = vec![0.0; strata];
-        group.iter().for_each(|i| counts[stratum[*i]] += 1.0);
-        // How much farther from its share the group takes a fold, over all classes.
-        let cost = |fold: usize| -> f64 {
-            let terms = filled[fold].iter().zip(&counts).zip(&share);
-            terms
-                .map(|((have, new), share)| (have + new - share).powi(2) - (have - share).powi(2))
-                .sum()
+        let mut counts = vec![0usize; strata];
+        group.iter().for_each(|i| counts[stratum[*i]] += 1);
+        let alike = |fold: &usize| -> usize {
+            let classes = filled[*fold].iter().zip(&counts);
+            classes.map(|(have, new)| have * new).sum()
         };
         // The last groups go where there is none yet.
-        let empty = folds
-            .iter()
-            .filter(|fold: &&Vec<usize>| fold.is_empty())
-            .count();
+        let is_empty = |fold: &usize| folds[*fold].is_empty();
+        let empty = (0..count).filter(is_empty).count();
         let only_empty = groups_in_all - dealt <= empty;
         let chosen = (0..count)
-            .filter(|fold| !only_empty || folds[*fold].is_empty())
-            .min_by(|a, b| cost(*a).total_cmp(&cost(*b)))
+            .filter(|fold| !only_empty || is_empty(fold))
+            .min_by_key(alike)
             .unwrap_or(0);
-        filled[chosen]
-            .iter_mut()
-            .zip(&counts)
-            .for_each(|(have, new)| *have += new);
+        for (have, new) in filled[chosen].iter_mut().zip(&counts) {
+            *have += new;
+        }
         folds[chosen].extend(group);
     }
     folds
@@ -237,6 +232,15 @@ mod tests {
                 let of_first = fold.iter().filter(|i| of[**i].0 == 0).count();
                 assert_eq!((of_first, fold.len()), (7, 14));
             }
+        }
+    }
+
+    #[test]
+    fn as_many_groups_as_folds_are_one_in_each() {
+        let names = ["ann", "ben", "cat"].map(String::from);
+        for groups in [None, Some(names.to_vec())] {
+            let folds = folds(&data(vec![0, 0, 1], groups), 3, 0).unwrap();
+            assert_eq!(folds.iter().map(Vec::len).collect::<Vec<_>>(), [1, 1, 1]);
         }
     }
 
