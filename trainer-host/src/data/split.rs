@@ -228,7 +228,8 @@ fn alike(members: &[Vec<usize>], stratum: &[usize], seed: u64) -> Vec<Alike> {
 /// Adds whole groups, each time the one that brings the classes nearest to their share. A group that is all that is
 /// left of a class is taken last.
 ///
-/// What a group brings only becomes less, so that the best of the old offers is the best if it still stands.
+/// What a group brings only becomes less, so that the best of the old offers is the best if it still stands. Of two groups
+/// or more, the last one is all that is left of its classes, and stays.
 fn grouped(data: &Dataset, members: &[Vec<usize>], share: f64, seed: u64) -> Split {
     let (stratum, strata) = strata_of(data);
     let mut in_training = vec![0.0; strata];
@@ -243,10 +244,8 @@ fn grouped(data: &Dataset, members: &[Vec<usize>], share: f64, seed: u64) -> Spl
     let mut offers: BinaryHeap<Offer> = (alike.iter().enumerate())
         .map(|(at, of)| offer(at, of, &missing, &in_training))
         .collect();
-    let (mut validation, mut left) = (Vec::new(), members.len());
-    while left > 1
-        && let Some(best) = offers.pop()
-    {
+    let mut validation = Vec::new();
+    while let Some(best) = offers.pop() {
         let at = best.alike;
         let now = offer(at, &alike[at], &missing, &in_training);
         if now != best {
@@ -260,7 +259,6 @@ fn grouped(data: &Dataset, members: &[Vec<usize>], share: f64, seed: u64) -> Spl
             continue;
         };
         validation.extend(group);
-        left -= 1;
         for (class, count) in &alike[at].counts {
             missing[*class] -= count;
             in_training[*class] -= count;

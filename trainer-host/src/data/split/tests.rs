@@ -186,7 +186,37 @@ fn refuses_share() {
 }
 
 #[test]
+fn groups_with_as_many_of_each_class_are_alike() {
+    // "a" and "d" have two of class 1, "b" has one of each, and "c" one of class 1.
+    let classes = [1, 1, 0, 1, 1, 1, 1];
+    let groups = ["a", "a", "b", "b", "c", "d", "d"].map(str::to_owned);
+    let mut found: Vec<_> = alike(&members(&groups), &classes, 5)
+        .into_iter()
+        .map(|Alike { counts, mut groups }| {
+            groups.sort_unstable();
+            (counts, groups)
+        })
+        .collect();
+    found.sort_by(|a, b| a.1.cmp(&b.1));
+    let expected = [
+        (vec![(1, 2.0)], vec![vec![0, 1], vec![5, 6]]),
+        (vec![(0, 1.0), (1, 1.0)], vec![vec![2, 3]]),
+        (vec![(1, 1.0)], vec![vec![4]]),
+    ];
+    assert_eq!(found, expected);
+}
+
+#[test]
 fn refuses_too_few() {
+    let one = data(vec![0, 1], Some(vec!["ann".into(); 2]));
+    let error = split(&one, 0.5, 0).unwrap_err();
+    assert_eq!(
+        error,
+        SplitError::TooFew {
+            count: 1,
+            of: "groups"
+        }
+    );
     let error = split(&data(vec![0], None), 0.5, 0).unwrap_err();
     assert!(
         error
