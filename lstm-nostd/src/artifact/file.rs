@@ -92,14 +92,12 @@ impl ModelFile {
         }
         body.0.extend(names);
         let length = size_of::<Header>() + body.0.len() + CHECKSUM_BYTES;
-        if length > MAX_FILE_BYTES {
-            return Err(WriteError::TooLarge {
-                field: "bytes",
-                found: length,
-                most: MAX_FILE_BYTES,
-            });
-        }
-        header.file_bytes = length as u32;
+        let file_bytes = i32::try_from(length).map_err(|_| WriteError::TooLarge {
+            field: "bytes",
+            found: length,
+            most: MAX_FILE_BYTES,
+        })?;
+        header.file_bytes = file_bytes.unsigned_abs();
         let mut out = Writer(Vec::with_capacity(length));
         out.record(&header);
         out.0.append(&mut body.0);
@@ -128,22 +126,22 @@ impl ModelFile {
 
     /// Writes the layers, first to last, with weights in this order and each recurrent one's direction.
     fn write_layers(&self, order: Order, body: &mut Writer) -> Result<(), WriteError> {
-        let layers = self.recurrent_content().chain(self.dense_content());
-        let conv = self.conv_content().map(|conv| (0, conv));
-        let first = usize::from(conv.is_some());
-        let layers = conv.into_iter().chain(layers).enumerate();
-        let mut layers = layers.peekable();
-        while let Some((place, (index, layer))) = layers.next() {
+        let forwards = core::iter::repeat(Direction::Forward);
+        let directions = self.directions.iter().copied().chain(forwards).map(Some);
+        let conv = self.conv_content().map(|conv| ((0, conv), None));
+        let dense = self.dense_content().map(|layer| (layer, None));
+        let layers = conv
+            .into_iter()
+            .chain(self.recurrent_content().zip(directions));
+        let mut layers = layers.chain(dense).peekable();
+        while let Some(((index, layer), direction)) = layers.next() {
             layer.check_weights().map_err(|error| {
                 let kind = layer.kind();
                 WriteError::Refused(ArtifactError::Layer { kind, index, error })
             })?;
             let start = body.0.len();
             layer.write(order, layers.peek().is_none(), body)?;
-            let direction = place
-                .checked_sub(first)
-                .and_then(|l| self.directions.get(l));
-            if let Some(direction) = direction.filter(|_| place < first + self.recurrent.len()) {
+            if let Some(direction) = direction {
                 body.0[start + offset_of!(RecurrentRecord, direction)] = direction.code();
             }
         }

@@ -149,8 +149,8 @@ pub const fn check_first_layer_of_window(file: &[u8]) {
 }
 
 const fn check_layers(file: &[u8], sizes: Sizes) {
-    let mode = file[offset_of!(Header, mode)];
-    if mode == Mode::SequenceToMean.code() && !cfg!(feature = "mean") {
+    const MEAN: u8 = Mode::SequenceToMean.code();
+    if matches!(file[offset_of!(Header, mode)], MEAN) && !cfg!(feature = "mean") {
         panic!("{}", ArtifactError::NO_MEAN);
     }
     let scales = match task_of_file(file) {
@@ -159,7 +159,15 @@ const fn check_layers(file: &[u8], sizes: Sizes) {
     };
     let channels =
         size_of::<Header>() + front_end_bytes(file) + sizes.inputs * size_of::<ChannelWords>();
-    check_layer(file, channels + scales * size_of::<ScaleWords>());
+    check_layer(behind(file, channels + scales * size_of::<ScaleWords>()));
+}
+
+/// What lies behind the first `count` bytes.
+const fn behind(bytes: &[u8], count: usize) -> &[u8] {
+    match bytes.split_at_checked(count) {
+        Some((_, behind)) => behind,
+        None => &[],
+    }
 }
 
 /// Kinds of layers that a network may begin with.
@@ -172,59 +180,86 @@ const FIRST: [LayerKind; 6] = [
     LayerKind::Conv,
 ];
 
-/// Checks the layer whose record is at `record`.
-const fn check_layer(file: &[u8], record: usize) {
-    // A file that ends before is damaged, which `Model::parse` says better, and so it does of unknown kinds.
-    if file.len().saturating_sub(record) < size_of::<RecurrentRecord>() {
+/// The first one of these layers, of which only the begin is looked at.
+const fn check_layer(layers: &[u8]) {
+    // A file that ends before is damaged, which `Model::parse` says better, and so it does of unknown kinds and schemes.
+    let Some(record) = layers.first_chunk::<{ size_of::<RecurrentRecord>() }>() else {
         return;
-    }
-    let kind = file[record + offset_of!(LayerHead, kind)];
-    let mut first = 0;
-    while first < FIRST.len() && FIRST[first].code() != kind {
-        first += 1;
-    }
-    if first == FIRST.len() {
+    };
+    let Some(kind) = first_kind(record[offset_of!(LayerHead, kind)]) else {
         return;
-    }
-    if !FIRST[first].is_built_in() {
+    };
+    if !kind.is_built_in() {
         panic!("{}", LayerError::NO_SUCH_LAYERS);
     }
-    let scheme = file[record + offset_of!(LayerHead, scheme)];
-    let mut index = 0;
-    while index < Scheme::ALL.len() {
-        let known = Scheme::ALL[index];
-        if known.code() == scheme && !known.is_built_in() {
-            panic!("{}", LayerError::left_out(known));
-        }
-        index += 1;
+    let Some(scheme) = scheme_of(record[offset_of!(LayerHead, scheme)]) else {
+        return;
+    };
+    if !scheme.is_built_in() {
+        panic!("{}", LayerError::left_out(scheme));
     }
     // A convolution's record has it at the same place.
-    let order = file[record + offset_of!(RecurrentRecord, order)];
+    let order = record[offset_of!(RecurrentRecord, order)];
     #[cfg(feature = "conv")]
-    if matches!(FIRST[first], LayerKind::Conv) && order == Order::Generic.code() {
-        return check_layer(file, above_conv(file, record));
+    if matches!(kind, LayerKind::Conv) && order == Order::Generic.code() {
+        return check_layer(behind(layers, conv_bytes(record, scheme)));
     }
-    let mut index = 0;
-    while index < Active::ORDERS.len() {
-        if Active::ORDERS[index].code() == order {
-            return;
-        }
-        index += 1;
+    if !is_read(order) {
+        panic!("{}", LayerError::other_core(order));
     }
-    panic!("{}", LayerError::other_core(order));
 }
 
-/// Where the record above that of a convolution in generic order is, which it has with few filters on every core.
+/// The kind of this number, if a network may begin with it.
+const fn first_kind(code: u8) -> Option<LayerKind> {
+    let mut kinds: &[LayerKind] = &FIRST;
+    while let [kind, others @ ..] = kinds {
+        if kind.code() == code {
+            return Some(*kind);
+        }
+        kinds = others;
+    }
+    None
+}
+
+/// [`Scheme::from_code`] at compile time.
+const fn scheme_of(code: u8) -> Option<Scheme> {
+    let mut schemes: &[Scheme] = &Scheme::ALL;
+    while let [scheme, others @ ..] = schemes {
+        if scheme.code() == code {
+            return Some(*scheme);
+        }
+        schemes = others;
+    }
+    None
+}
+
+/// Whether kernels of this build read weights in the order of this number.
+const fn is_read(order: u8) -> bool {
+    let mut orders = Active::ORDERS;
+    while let [known, others @ ..] = orders {
+        if known.code() == order {
+            return true;
+        }
+        orders = others;
+    }
+    false
+}
+
+/// Bytes of a convolution in generic order, which it has with few filters on every core, its record included.
 #[cfg(feature = "conv")]
-const fn above_conv(file: &[u8], record: usize) -> usize {
-    let filters = u16_at(file, record + offset_of!(LayerHead, units));
-    let channels = u16_at(file, record + offset_of!(LayerHead, inputs));
-    let weights = channels * u16_at(file, record + offset_of!(ConvRecord, kernel));
-    let is_nibbles = file[record + offset_of!(LayerHead, scheme)] == Scheme::W4a16.code();
-    let in_word = if is_nibbles { 8 } else { 4 };
+const fn conv_bytes(record: &[u8], scheme: Scheme) -> usize {
+    let filters = u16_at(record, offset_of!(LayerHead, units));
+    let channels = u16_at(record, offset_of!(LayerHead, inputs));
+    let weights = channels * u16_at(record, offset_of!(ConvRecord, kernel));
+    let in_word = match scheme {
+        Scheme::W4a16 => 8,
+        Scheme::W8a16 | Scheme::W8a8 => 4,
+    };
     // A row has words of weights, its bias and its multiplier.
     let row = 4 * weights.div_ceil(in_word) + 2 * size_of::<i32>();
-    (record + size_of::<ConvRecord>()).saturating_add(filters.saturating_mul(row))
+    filters
+        .saturating_mul(row)
+        .saturating_add(size_of::<ConvRecord>())
 }
 
 const fn u16_at(file: &[u8], at: usize) -> usize {

@@ -85,16 +85,15 @@ fn parse(file: &[u8], needs_step: bool) -> Result<Parsed<'_>, ArtifactError> {
     let mut reader = Reader::new(content, file.len());
     let header = Header::read(&mut reader)?;
     let (task, mode) = (header.task()?, header.mode()?);
-    if mode == Mode::SequenceToMean && !cfg!(feature = "mean") {
+    if matches!(mode, Mode::SequenceToMean) && !cfg!(feature = "mean") {
         return Err(ArtifactError::MeanLeftOut);
     }
     let (inputs, outputs) = (header.inputs.into(), header.outputs.into());
-    #[cfg(feature = "front-end")]
-    let front_end = front_end(&mut reader, header)?;
-    #[cfg(not(feature = "front-end"))]
-    if header.front_end_words > 0 {
+    if matches!(header.front_end_words, 1..) && !cfg!(feature = "front-end") {
         return Err(ArtifactError::FrontEndLeftOut);
     }
+    #[cfg(feature = "front-end")]
+    let front_end = front_end(&mut reader, header)?;
     let channels = channels(&mut reader, inputs)?;
     let scales = match task {
         Task::Linear => scales(&mut reader, outputs)?,
