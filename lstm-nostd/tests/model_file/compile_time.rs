@@ -1,7 +1,7 @@
 //! What the compiler reads of a file that is compiled in, against what the parser reads.
 
 use lstm_nostd::artifact::{check_first_layer_of_window, task_of_file};
-use lstm_nostd::{Direction, Parsed};
+use lstm_nostd::{Direction, Parsed, WindowModel};
 
 use crate::front_ends::{front_ends, with_front_end};
 use crate::*;
@@ -92,6 +92,10 @@ proptest! {
         prop_assert_eq!(stop(|| check_first_layer_of_window(&bytes)), None);
         if model.is_of_windows() {
             prop_assert_eq!(sizes.window_blocks(steps), steps * model.hidden_blocks() + model.scratch_blocks());
+            if file.conv.is_none() {
+                let window = WindowModel::parse(&aligned).unwrap();
+                prop_assert_eq!(sizes.window_blocks(steps), window.buffer_blocks(steps));
+            }
             assert_stops("include_window_model!", || check_first_layer(&bytes));
         } else {
             prop_assert_eq!(stop(|| check_first_layer(&bytes)), None);

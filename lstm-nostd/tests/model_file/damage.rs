@@ -192,3 +192,111 @@ fn every_changed_byte_of_a_convolution_is_refused_or_runs() {
         assert!(ran > content.len(), "{ran}");
     }
 }
+
+/// What the parser does not look at would be room for what nobody sees. The version may be newer than it must be.
+fn assert_accepted_changes_show(file: &ModelFile, order: Order, at: usize, value: u8) {
+    let bytes = file.to_bytes_in(order).unwrap();
+    let mut content = bytes[..bytes.len() - 4].to_vec();
+    if (4..6).contains(&at) || content[at] == value {
+        return;
+    }
+    content[at] = value;
+    if let Ok(model) = Model::parse(&sealed(content)) {
+        let read = ModelFile::from(&model);
+        assert_ne!(&read, file, "byte {at} becomes {value} in {order:?}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_changed_byte_that_is_accepted_changes_the_model(
+        shape in shapes(),
+        order in prop::sample::select(Order::ALL.to_vec()),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 8),
+    ) {
+        let file = shape.build();
+        let length = file.to_bytes_in(order).unwrap().len() - 4;
+        for (at, value) in changes {
+            assert_accepted_changes_show(&file, order, at.index(length), value);
+        }
+    }
+}
+
+/// Three outputs fill three rows of a group, of which the fourth is zeros.
+#[test]
+fn rows_that_pad_a_group_of_dense_rows_are_zeros() {
+    for (scheme, order) in Scheme::ALL
+        .into_iter()
+        .flat_map(|scheme| Order::ALL.map(|order| (scheme, order)))
+        .filter(|(scheme, order)| order.of(*scheme) == *order && *order != Order::Generic)
+    {
+        let shape = RandomModel {
+            inputs: 1,
+            hidden: vec![5],
+            outputs: 3,
+            schemes: vec![scheme],
+            seed: 3,
+            ..RandomModel::default()
+        };
+        let mut file = shape.build();
+        let bytes = file.to_bytes_in(order).unwrap();
+        let output_shift = file.dense[0].output_shift;
+        file.dense[0].output_shift = 15 - output_shift;
+        let other = file.to_bytes_in(order).unwrap();
+        file.dense[0].output_shift = output_shift;
+        // The first byte that differs is the shift in the record.
+        let differs = bytes.iter().zip(other.iter()).position(|(a, b)| a != b);
+        let record = differs.unwrap() - 8;
+        assert_eq!(bytes[record + 10], order.code());
+        let rows = bytes.len() - 4 - usize::from(bytes[24]) - 3 * 8;
+        let mut padding = 0;
+        for at in record + 16..rows {
+            assert_accepted_changes_show(&file, order, at, bytes[at] ^ 1);
+            assert_accepted_changes_show(&file, order, at, bytes[at] ^ 0x10);
+            let change = |content: &mut [u8]| content[at] ^= 1;
+            let mut content = bytes[..bytes.len() - 4].to_vec();
+            change(&mut content);
+            if let Err(error) = Model::parse(&sealed(content)) {
+                let of_row = |row| ArtifactError::Layer {
+                    kind: LayerKind::Dense,
+                    index: 0,
+                    error: LayerError::Weight { row },
+                };
+                padding += usize::from(error == of_row(3));
+            }
+        }
+        assert!(padding > 0, "{scheme:?} {order:?}");
+    }
+}
+
+/// Fewer than three rows are no group.
+#[test]
+fn dense_rows_lie_in_the_files_order_if_they_fill_a_group() {
+    for (outputs, scheme) in (1..6).flat_map(|outputs| Scheme::ALL.map(|scheme| (outputs, scheme)))
+    {
+        for order in Order::ALL.map(|order| order.of(scheme)) {
+            let shape = RandomModel {
+                inputs: 1,
+                hidden: vec![1],
+                outputs,
+                schemes: vec![scheme],
+                ..RandomModel::default()
+            };
+            let bytes = shape.build().to_bytes_in(order).unwrap();
+            let head = [
+                LayerKind::Dense.code(),
+                scheme.code(),
+                0,
+                0,
+                1,
+                0,
+                outputs as u8,
+                0,
+            ];
+            let is_record = |at: &usize| bytes[*at..].starts_with(&head);
+            let record = (32..bytes.len()).rev().find(is_record).unwrap();
+            let expected = if outputs < 3 { Order::Generic } else { order };
+            assert_eq!(bytes[record + 10], expected.code(), "{outputs} {order:?}");
+        }
+    }
+}

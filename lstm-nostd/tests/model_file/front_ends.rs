@@ -115,6 +115,8 @@ proptest! {
         prop_assert_eq!(&ModelFile::from(&model), &file);
         prop_assert_eq!(&*ModelFile::from(&model).to_bytes().unwrap(), &*bytes);
         prop_assert_eq!(bytes[4..6].to_vec(), vec![version, 0]);
+        let (sizes, front_end) = (Sizes::of_file(&bytes), model.front_end().unwrap());
+        prop_assert_eq!([sizes.history, sizes.work], [front_end.history(), front_end.work()]);
     }
 }
 

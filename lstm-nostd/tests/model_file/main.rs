@@ -1,10 +1,12 @@
 //! The model file: written and read, and refused when anything in it is wrong.
 
 mod compile_time;
+mod content;
 mod damage;
 mod front_ends;
 mod kinds;
 mod messages;
+mod records;
 mod refusals;
 mod rows;
 #[path = "../sealed/mod.rs"]

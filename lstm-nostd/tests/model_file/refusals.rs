@@ -36,12 +36,14 @@ fn the_header_lies_as_its_page_says() {
 #[test]
 fn refuses_misaligned() {
     let bytes = example().to_bytes().unwrap();
-    let mut shifted = vec![0];
-    shifted.extend_from_slice(&bytes);
-    assert_eq!(
-        refusal(&AlignedBytes::from(shifted.as_slice())[1..]),
-        ArtifactError::Misaligned { offset: 1 }
-    );
+    for offset in 1..4 {
+        let mut shifted = vec![0; offset];
+        shifted.extend_from_slice(&bytes);
+        assert_eq!(
+            refusal(&AlignedBytes::from(shifted.as_slice())[offset..]),
+            ArtifactError::Misaligned { offset }
+        );
+    }
 }
 
 #[test]
@@ -444,6 +446,15 @@ fn names_fill_their_section_but_for_zeros_to_a_word() {
         assert_eq!(resized(names as usize), expected);
     }
     assert_eq!(resized(20), ArtifactError::Name { index: 4 });
+    // Four names fill sixteen bytes, and nothing is left for the fifth.
+    let mut file = example();
+    file.output_names = vec!["abc".into(), String::new()];
+    let bytes = file.to_bytes().unwrap();
+    let mut content = bytes[..bytes.len() - 4 - 4].to_vec();
+    let length = content.len() as u32 + 4;
+    content[8..12].copy_from_slice(&length.to_le_bytes());
+    content[24] = 16;
+    assert_eq!(refusal(&sealed(content)), ArtifactError::Name { index: 4 });
 }
 
 #[test]

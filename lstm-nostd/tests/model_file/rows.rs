@@ -6,10 +6,10 @@ use lstm_nostd::kernels::Width;
 use crate::*;
 
 /// A row of a layer, in the words of its kind's equations.
-struct Row<'a> {
+pub(crate) struct Row<'a> {
     weights: Vec<&'a mut Vec<i8>>,
-    bias: &'a mut i32,
-    mult: &'a mut i32,
+    pub(crate) bias: &'a mut i32,
+    pub(crate) mult: &'a mut i32,
     /// Its number in the file.
     in_file: usize,
     /// What its products and whatever is added to them but the bias may reach.
@@ -48,7 +48,7 @@ fn row_of_lstm<'a>(layer: &'a mut Lstm, gates: &[Option<usize>], row: usize) -> 
 const OF_LSTM: [Option<usize>; 4] = [Some(0), Some(1), None, Some(2)];
 
 /// Row `row` of the vectors of a recurrent layer.
-fn row_of_recurrent(layer: &mut Recurrent, row: usize) -> Row<'_> {
+pub(crate) fn row_of_recurrent(layer: &mut Recurrent, row: usize) -> Row<'_> {
     match layer {
         Recurrent::Lstm(layer) => row_of_lstm(layer, &OF_LSTM, row),
         Recurrent::Projected(layer) => row_of_lstm(&mut layer.lstm, &OF_LSTM, row),
@@ -226,6 +226,54 @@ proptest! {
     }
 }
 
+const KINDS: [LayerKind; 5] = [
+    LayerKind::Lstm,
+    LayerKind::Gru,
+    LayerKind::Coupled,
+    LayerKind::GruBefore,
+    LayerKind::Projected,
+];
+
+/// Of every row, where stored biases hold what activations without an offset leave out.
+#[test]
+fn a_bias_of_another_order_reaches_as_far() {
+    for (kind, scheme) in KINDS
+        .into_iter()
+        .flat_map(|kind| [Scheme::W8a16, Scheme::W4a16].map(|scheme| (kind, scheme)))
+    {
+        let shape = RandomModel {
+            inputs: 3,
+            hidden: vec![3],
+            kinds: vec![kind],
+            outputs: 2,
+            peepholes: true,
+            schemes: vec![scheme],
+            projection: Some(4),
+            seed: 3,
+            ..RandomModel::default()
+        };
+        let file = shape.build();
+        let order = Order::Grouped.of(scheme);
+        for row in 0..file.recurrent[0].weights()[0].len() {
+            for sign in [1, -1] {
+                let mut file = file.clone();
+                let Row {
+                    bias,
+                    reach,
+                    in_file,
+                    ..
+                } = row_of_recurrent(&mut file.recurrent[0], row);
+                let free = i32::try_from((1u64 << 31) - 1 - reach).unwrap();
+                *bias = sign * free;
+                assert_eq!(layer_error(&file, order), None, "{kind:?} {row}");
+                *row_of_recurrent(&mut file.recurrent[0], row).bias += sign;
+                let expected = Some((kind, 0, LayerError::Overflow { row: in_file }));
+                assert_eq!(layer_error(&file, order), expected, "{kind:?} {row}");
+            }
+        }
+    }
+}
+
 /// Weights of int8 in generic order as the pages of the kinds say: of each byte its row in the file, and whether
 /// it is padding.
 struct Layout {
@@ -346,5 +394,55 @@ fn the_peephole_of_g_is_zero() {
             error: LayerError::Weight { row: 4 * unit + 2 },
         };
         assert_eq!(error, expected);
+    }
+}
+
+#[test]
+fn the_writer_refuses_int4_weights_beyond_their_range_in_every_kind() {
+    let refused = |file: &mut ModelFile, place: &Place, row: usize, weight: i8| {
+        let mut row = match *place {
+            Place::Recurrent(index) => row_of_recurrent(&mut file.recurrent[index], row),
+            Place::Dense(index) => row_of_dense(&mut file.dense[index], row),
+            Place::Conv => row_of_dense(&mut file.conv.as_mut().unwrap().filters, row),
+            Place::Projection(_) => panic!("a recurrent layer"),
+        };
+        for part in &mut row.weights {
+            part[1] = weight;
+        }
+        let row = row.in_file;
+        (
+            layer_error(file, Order::Generic),
+            LayerError::Weight { row },
+        )
+    };
+    for kind in KINDS {
+        let shape = RandomModel {
+            inputs: 3,
+            hidden: vec![5],
+            kinds: vec![kind],
+            outputs: 2,
+            schemes: vec![Scheme::W4a16],
+            conv: Some(RandomConv {
+                filters: 3,
+                kernel: 2,
+                stride: 1,
+                first: 1,
+                is_rectified: true,
+            }),
+            projection: Some(4),
+            ..RandomModel::default()
+        };
+        let file = shape.build();
+        for weight in [9, -9] {
+            for (place, kind, row) in [
+                // The first row of the second gate.
+                (Place::Recurrent(0), kind, 5),
+                (Place::Dense(0), LayerKind::Dense, 1),
+                (Place::Conv, LayerKind::Conv, 2),
+            ] {
+                let (found, error) = refused(&mut file.clone(), &place, row, weight);
+                assert_eq!(found, Some((kind, 0, error)), "{weight}");
+            }
+        }
     }
 }
