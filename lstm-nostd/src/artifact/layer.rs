@@ -7,6 +7,7 @@ use super::{ArtifactError, LayerError, LayerKind};
 #[cfg(feature = "write")]
 use super::{WriteError, cursor::Writer};
 use crate::kernels::{Scheme, Width};
+#[cfg(feature = "write")]
 use crate::layers::LayerSize;
 
 /// Between int8 and int16 of the same range.
@@ -87,8 +88,8 @@ pub(super) trait View<'m>: Sized {
     /// What is wrong with the record.
     fn read(reader: &mut Reader<'m>, place: Place) -> Result<Self, Stop>;
 
-    /// What it needs of the caller's buffers.
-    fn size(&self) -> LayerSize;
+    /// How many values it hands on, and their width.
+    fn handed_on(&self) -> (usize, Width);
 }
 
 impl<'m> Reader<'m> {
@@ -100,9 +101,8 @@ impl<'m> Reader<'m> {
         index: usize,
     ) -> Result<L, ArtifactError> {
         let layer = L::read(self, *place).map_err(|stop| stop.at(L::KIND, index))?;
-        let size = layer.size();
-        place.inputs = size.outputs;
-        place.width = Some(size.width);
+        let (outputs, width) = layer.handed_on();
+        (place.inputs, place.width) = (outputs, Some(width));
         Ok(layer)
     }
 }

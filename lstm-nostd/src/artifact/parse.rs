@@ -7,7 +7,7 @@ use super::ArtifactError;
 use super::cursor::{Reader, exactly, in_range};
 use super::header::{Header, WINDOW_VERSION, verified};
 use super::kinds::LayerKind;
-use super::layer::{Place, Stop, View, layer_range};
+use super::layer::{Place, Stop, layer_range};
 use super::rows::RecurrentRecord;
 #[cfg(feature = "front-end")]
 use crate::front_end::FrontEnd;
@@ -225,7 +225,7 @@ impl<'m> Layers<'m> {
         #[cfg(not(feature = "conv"))]
         let conv = None;
         let recurrent = self.recurrent.iter().map(RecurrentLayer::size);
-        let dense = dense.map(View::size);
+        let dense = dense.map(DenseParameters::size);
         #[cfg(feature = "window")]
         if Direction::need_window(&self.directions) {
             let recurrent = directed(&self.recurrent, &self.directions);
@@ -258,7 +258,7 @@ impl Parsed<'_> {
             (self.inputs(), self.mode),
             conv,
             directed(&self.recurrent, &self.directions),
-            self.dense_layers().map(View::size),
+            self.dense_layers().map(DenseParameters::size),
         )
     }
 }

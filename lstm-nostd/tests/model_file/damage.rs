@@ -194,8 +194,7 @@ fn every_changed_byte_of_a_convolution_is_refused_or_runs() {
 }
 
 /// What the parser does not look at would be room for what nobody sees. The version may be newer than it must be.
-fn assert_accepted_changes_show(file: &ModelFile, order: Order, at: usize, value: u8) {
-    let bytes = file.to_bytes_in(order).unwrap();
+fn assert_accepted_changes_show(file: &ModelFile, bytes: &[u8], at: usize, value: u8) {
     let mut content = bytes[..bytes.len() - 4].to_vec();
     if (4..6).contains(&at) || content[at] == value {
         return;
@@ -203,7 +202,7 @@ fn assert_accepted_changes_show(file: &ModelFile, order: Order, at: usize, value
     content[at] = value;
     if let Ok(model) = Model::parse(&sealed(content)) {
         let read = ModelFile::from(&model);
-        assert_ne!(&read, file, "byte {at} becomes {value} in {order:?}");
+        assert_ne!(&read, file, "byte {at} becomes {value}");
     }
 }
 
@@ -215,9 +214,9 @@ proptest! {
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 8),
     ) {
         let file = shape.build();
-        let length = file.to_bytes_in(order).unwrap().len() - 4;
+        let bytes = file.to_bytes_in(order).unwrap();
         for (at, value) in changes {
-            assert_accepted_changes_show(&file, order, at.index(length), value);
+            assert_accepted_changes_show(&file, &bytes, at.index(bytes.len() - 4), value);
         }
     }
 }
@@ -251,11 +250,9 @@ fn rows_that_pad_a_group_of_dense_rows_are_zeros() {
         let rows = bytes.len() - 4 - usize::from(bytes[24]) - 3 * 8;
         let mut padding = 0;
         for at in record + 16..rows {
-            assert_accepted_changes_show(&file, order, at, bytes[at] ^ 1);
-            assert_accepted_changes_show(&file, order, at, bytes[at] ^ 0x10);
-            let change = |content: &mut [u8]| content[at] ^= 1;
+            assert_accepted_changes_show(&file, &bytes, at, bytes[at] ^ 0x10);
             let mut content = bytes[..bytes.len() - 4].to_vec();
-            change(&mut content);
+            content[at] ^= 1;
             if let Err(error) = Model::parse(&sealed(content)) {
                 let of_row = |row| ArtifactError::Layer {
                     kind: LayerKind::Dense,

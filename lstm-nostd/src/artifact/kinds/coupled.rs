@@ -14,8 +14,7 @@ use crate::artifact::cursor::Reader;
 use crate::artifact::layer::{Place, Stop, View, check_row};
 use crate::artifact::rows::{RecurrentRecord, reach, weights, zeros_behind};
 use crate::artifact::{LayerError, LayerKind};
-use crate::kernels::{COUPLED_ROWS, CoupledGates, CoupledParameters, row_groups};
-use crate::layers::LayerSize;
+use crate::kernels::{COUPLED_ROWS, CoupledGates, CoupledParameters, Width, row_groups};
 
 impl<'m> View<'m> for CoupledParameters<'m> {
     const KIND: LayerKind = LayerKind::Coupled;
@@ -38,8 +37,8 @@ impl<'m> View<'m> for CoupledParameters<'m> {
         Ok(layer)
     }
 
-    fn size(&self) -> LayerSize {
-        LayerSize::of(self.rows.width, self.rows.outputs, self.cell_blocks())
+    fn handed_on(&self) -> (usize, Width) {
+        (self.rows.outputs, self.rows.width)
     }
 }
 

@@ -16,7 +16,7 @@ use crate::artifact::layer::{
 };
 use crate::artifact::rows::{checked_order, reach};
 use crate::artifact::{LayerError, LayerKind};
-use crate::kernels::{DenseParameters, Scheme};
+use crate::kernels::{DenseParameters, Scheme, Width};
 use crate::layers::LayerSize;
 
 pub(super) const MAX_OUTPUT_SHIFT: u8 = 15;
@@ -62,7 +62,13 @@ impl<'m> View<'m> for DenseParameters<'m> {
         sections(reader, scheme, record.order, sizes, shifts)
     }
 
-    fn size(&self) -> LayerSize {
+    fn handed_on(&self) -> (usize, Width) {
+        (self.outputs, self.width)
+    }
+}
+
+impl DenseParameters<'_> {
+    pub(in crate::artifact) fn size(&self) -> LayerSize {
         LayerSize::of(self.width, self.outputs, 0)
     }
 }

@@ -14,8 +14,7 @@ use crate::artifact::cursor::Reader;
 use crate::artifact::layer::{Place, Stop, View, check_row};
 use crate::artifact::rows::{RecurrentRecord, reach, weights, zeros_behind};
 use crate::artifact::{LayerError, LayerKind};
-use crate::kernels::{GRU_ROWS, GruGates, GruParameters, RecurrentRows, row_groups};
-use crate::layers::LayerSize;
+use crate::kernels::{GRU_ROWS, GruGates, GruParameters, RecurrentRows, Width, row_groups};
 
 impl<'m> View<'m> for GruParameters<'m> {
     const KIND: LayerKind = LayerKind::Gru;
@@ -44,8 +43,8 @@ impl<'m> View<'m> for GruParameters<'m> {
         Ok(layer)
     }
 
-    fn size(&self) -> LayerSize {
-        LayerSize::of(self.rows.width, self.rows.outputs, self.cell_blocks())
+    fn handed_on(&self) -> (usize, Width) {
+        (self.rows.outputs, self.rows.width)
     }
 }
 

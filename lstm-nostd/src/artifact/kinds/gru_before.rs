@@ -11,8 +11,7 @@ use crate::artifact::cursor::Reader;
 use crate::artifact::layer::{Place, Stop, View, check_row};
 use crate::artifact::rows::{RecurrentRecord, reach, weights};
 use crate::artifact::{LayerError, LayerKind};
-use crate::kernels::{GRU_ROWS, GruBeforeParameters, blocks};
-use crate::layers::LayerSize;
+use crate::kernels::{GRU_ROWS, GruBeforeParameters, Width, blocks};
 
 impl<'m> View<'m> for GruBeforeParameters<'m> {
     const KIND: LayerKind = LayerKind::GruBefore;
@@ -30,8 +29,8 @@ impl<'m> View<'m> for GruBeforeParameters<'m> {
         Ok(layer)
     }
 
-    fn size(&self) -> LayerSize {
-        LayerSize::of(self.rows.width, self.rows.outputs, self.cell_blocks())
+    fn handed_on(&self) -> (usize, Width) {
+        (self.rows.outputs, self.rows.width)
     }
 }
 

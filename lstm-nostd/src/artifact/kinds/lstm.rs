@@ -15,8 +15,7 @@ use crate::artifact::cursor::Reader;
 use crate::artifact::layer::{Place, Stop, View, check_row};
 use crate::artifact::rows::{RecurrentRecord, reach, weights};
 use crate::artifact::{LayerError, LayerKind};
-use crate::kernels::{LstmParameters, RecurrentRows};
-use crate::layers::LayerSize;
+use crate::kernels::{LstmParameters, RecurrentRows, Width};
 
 pub(super) const MAX_CELL_INT_BITS: u32 = 15;
 /// The largest magnitude of the narrow cell, 2¹⁵.
@@ -32,8 +31,8 @@ impl<'m> View<'m> for LstmParameters<'m> {
         sections(reader, record, Self::KIND, place, None)
     }
 
-    fn size(&self) -> LayerSize {
-        LayerSize::of(self.rows.width, self.rows.outputs, self.cell_blocks())
+    fn handed_on(&self) -> (usize, Width) {
+        (self.rows.outputs, self.rows.width)
     }
 }
 

@@ -14,8 +14,7 @@ use crate::artifact::LayerKind;
 use crate::artifact::cursor::Reader;
 use crate::artifact::layer::{Place, Stop, View, layer_range};
 use crate::artifact::rows::RecurrentRecord;
-use crate::kernels::{ProjectedParameters, ProjectionRecord};
-use crate::layers::LayerSize;
+use crate::kernels::{ProjectedParameters, ProjectionRecord, Width};
 
 /// The bits of the largest number of 32 bits.
 const MAX_UNIT: u32 = f32::MAX.to_bits();
@@ -46,11 +45,8 @@ impl<'m> View<'m> for ProjectedParameters<'m> {
         })
     }
 
-    fn size(&self) -> LayerSize {
-        LayerSize {
-            scratch: self.scratch_blocks(),
-            ..self.lstm.size()
-        }
+    fn handed_on(&self) -> (usize, Width) {
+        self.lstm.handed_on()
     }
 }
 
