@@ -1,5 +1,6 @@
 //! The record of every kind of layer: every field held to its range, and accepted at its ends.
 
+use crate::rows::KINDS;
 use crate::*;
 
 /// The field of a layer that refuses the file with these bytes at this place: its name, value and range.
@@ -28,17 +29,9 @@ fn refused(file: &ModelFile, place: (LayerKind, usize), at: usize, bytes: &[u8])
     }
 }
 
-const RECURRENT: [LayerKind; 5] = [
-    LayerKind::Lstm,
-    LayerKind::Gru,
-    LayerKind::Coupled,
-    LayerKind::GruBefore,
-    LayerKind::Projected,
-];
-
 #[test]
 fn every_field_of_a_recurrent_record_is_held_to_its_range() {
-    for kind in RECURRENT {
+    for kind in KINDS {
         let file = example_of_kind(kind);
         let field = |at: usize, bytes: &[u8]| refused(&file, (kind, 0), FIRST_LAYER + at, bytes);
         for scheme in [0, 4] {

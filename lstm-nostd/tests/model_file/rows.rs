@@ -226,7 +226,8 @@ proptest! {
     }
 }
 
-const KINDS: [LayerKind; 5] = [
+/// Every kind of recurrent layer.
+pub(crate) const KINDS: [LayerKind; 5] = [
     LayerKind::Lstm,
     LayerKind::Gru,
     LayerKind::Coupled,
