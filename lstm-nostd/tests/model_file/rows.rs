@@ -104,38 +104,61 @@ enum Place {
     Conv,
 }
 
+/// Row `row` of the layer at `place`.
+fn row_of<'a>(file: &'a mut ModelFile, place: &Place, row: usize) -> Row<'a> {
+    match *place {
+        Place::Recurrent(index) => row_of_recurrent(&mut file.recurrent[index], row),
+        Place::Projection(index) => {
+            let Recurrent::Projected(layer) = &mut file.recurrent[index] else {
+                panic!("another kind")
+            };
+            row_of_dense(&mut layer.projection, row)
+        }
+        Place::Dense(index) => row_of_dense(&mut file.dense[index], row),
+        Place::Conv => row_of_dense(&mut file.conv.as_mut().unwrap().filters, row),
+    }
+}
+
+/// How many rows the layer at `place` has, its scheme, its kind, and its index.
+fn layer_at(file: &ModelFile, place: &Place) -> (usize, Scheme, LayerKind, usize) {
+    let of_dense = |layer: &Dense, kind, index| (layer.bias.len(), layer.scheme, kind, index);
+    match *place {
+        Place::Recurrent(index) => {
+            let layer = &file.recurrent[index];
+            let rows = layer.weights()[0].len();
+            (rows, layer.scheme(), layer.kind(), index)
+        }
+        Place::Projection(index) => {
+            let Recurrent::Projected(layer) = &file.recurrent[index] else {
+                panic!("another kind")
+            };
+            of_dense(&layer.projection, LayerKind::Projected, index)
+        }
+        Place::Dense(index) => of_dense(&file.dense[index], LayerKind::Dense, index),
+        Place::Conv => of_dense(&file.conv.as_ref().unwrap().filters, LayerKind::Conv, 0),
+    }
+}
+
 /// The row `any` of the layer at `place`, the scheme, the kind of the layer, and its index.
 fn row_at<'a>(
     file: &'a mut ModelFile,
     place: &Place,
     any: prop::sample::Index,
 ) -> (Row<'a>, Scheme, LayerKind, usize) {
-    match *place {
-        Place::Recurrent(index) => {
-            let layer = &mut file.recurrent[index];
-            let (scheme, kind) = (layer.scheme(), layer.kind());
-            let row = any.index(layer.weights()[0].len());
-            (row_of_recurrent(layer, row), scheme, kind, index)
-        }
-        Place::Projection(index) => {
-            let Recurrent::Projected(layer) = &mut file.recurrent[index] else {
-                panic!("another kind")
-            };
-            let (scheme, row) = (layer.lstm.scheme, any.index(layer.projection.bias.len()));
-            let row = row_of_dense(&mut layer.projection, row);
-            (row, scheme, LayerKind::Projected, index)
-        }
-        Place::Dense(index) => {
-            let layer = &mut file.dense[index];
-            let (scheme, row) = (layer.scheme, any.index(layer.bias.len()));
-            (row_of_dense(layer, row), scheme, LayerKind::Dense, index)
-        }
-        Place::Conv => {
-            let layer = &mut file.conv.as_mut().unwrap().filters;
-            let (scheme, row) = (layer.scheme, any.index(layer.bias.len()));
-            (row_of_dense(layer, row), scheme, LayerKind::Conv, 0)
-        }
+    let (rows, scheme, kind, index) = layer_at(file, place);
+    (row_of(file, place, any.index(rows)), scheme, kind, index)
+}
+
+/// Where the model has layers.
+fn places(file: &ModelFile) -> Vec<Place> {
+    let mut places: Vec<Place> = (0..file.recurrent.len()).map(Place::Recurrent).collect();
+    for (index, layer) in file.recurrent.iter().enumerate() {
+        let is_projected = matches!(layer, Recurrent::Projected(_));
+        places.extend(is_projected.then_some(Place::Projection(index)));
     }
+    places.extend((0..file.dense.len()).map(Place::Dense));
+    places.extend(file.conv.is_some().then_some(Place::Conv));
+    places
 }
 
 /// A model, the place of one of its layers, and an order for its weights.
@@ -143,13 +166,7 @@ fn cases() -> impl Strategy<Value = (ModelFile, Place, Order)> {
     let order = prop::sample::select(Order::ALL.to_vec());
     (shapes(), order, any::<prop::sample::Index>()).prop_map(|(shape, order, any)| {
         let file = shape.build();
-        let mut places: Vec<Place> = (0..file.recurrent.len()).map(Place::Recurrent).collect();
-        for (index, layer) in file.recurrent.iter().enumerate() {
-            let is_projected = matches!(layer, Recurrent::Projected(_));
-            places.extend(is_projected.then_some(Place::Projection(index)));
-        }
-        places.extend((0..file.dense.len()).map(Place::Dense));
-        places.extend(file.conv.is_some().then_some(Place::Conv));
+        let places = places(&file);
         let place = places[any.index(places.len())].clone();
         (file, place, order)
     })
@@ -242,37 +259,49 @@ fn a_bias_of_another_order_reaches_as_far() {
         .into_iter()
         .flat_map(|kind| [Scheme::W8a16, Scheme::W4a16].map(|scheme| (kind, scheme)))
     {
-        let shape = RandomModel {
-            inputs: 3,
-            hidden: vec![3],
-            kinds: vec![kind],
-            outputs: 2,
-            peepholes: true,
-            schemes: vec![scheme],
-            projection: Some(4),
-            seed: 3,
-            ..RandomModel::default()
-        };
-        let file = shape.build();
+        let file = small(kind, scheme);
         let order = Order::Grouped.of(scheme);
-        for row in 0..file.recurrent[0].weights()[0].len() {
-            for sign in [1, -1] {
+        for place in places(&file) {
+            let (rows, _, kind, index) = layer_at(&file, &place);
+            for (row, sign) in (0..rows).flat_map(|row| [(row, 1), (row, -1)]) {
                 let mut file = file.clone();
                 let Row {
                     bias,
                     reach,
                     in_file,
                     ..
-                } = row_of_recurrent(&mut file.recurrent[0], row);
-                let free = i32::try_from((1u64 << 31) - 1 - reach).unwrap();
-                *bias = sign * free;
-                assert_eq!(layer_error(&file, order), None, "{kind:?} {row}");
-                *row_of_recurrent(&mut file.recurrent[0], row).bias += sign;
-                let expected = Some((kind, 0, LayerError::Overflow { row: in_file }));
-                assert_eq!(layer_error(&file, order), expected, "{kind:?} {row}");
+                } = row_of(&mut file, &place, row);
+                *bias = sign * i32::try_from((1u64 << 31) - 1 - reach).unwrap();
+                assert_eq!(layer_error(&file, order), None, "{place:?} {row}");
+                *row_of(&mut file, &place, row).bias += sign;
+                let expected = Some((kind, index, LayerError::Overflow { row: in_file }));
+                assert_eq!(layer_error(&file, order), expected, "{place:?} {row}");
             }
         }
     }
+}
+
+/// A convolution, a recurrent layer of this kind, and an output layer, each with a row or more that pads a group.
+fn small(kind: LayerKind, scheme: Scheme) -> ModelFile {
+    let shape = RandomModel {
+        inputs: 3,
+        hidden: vec![3],
+        kinds: vec![kind],
+        outputs: 3,
+        peepholes: true,
+        schemes: vec![scheme],
+        conv: Some(RandomConv {
+            filters: 3,
+            kernel: 2,
+            stride: 1,
+            first: 1,
+            is_rectified: true,
+        }),
+        projection: Some(3),
+        seed: 3,
+        ..RandomModel::default()
+    };
+    shape.build()
 }
 
 /// Weights of int8 in generic order as the pages of the kinds say: of each byte its row in the file, and whether
@@ -419,50 +448,22 @@ fn the_peephole_of_g_is_zero() {
 
 #[test]
 fn the_writer_refuses_int4_weights_beyond_their_range_in_every_kind() {
-    let refused = |file: &mut ModelFile, place: &Place, row: usize, weight: i8| {
-        let mut row = match *place {
-            Place::Recurrent(index) => row_of_recurrent(&mut file.recurrent[index], row),
-            Place::Dense(index) => row_of_dense(&mut file.dense[index], row),
-            Place::Conv => row_of_dense(&mut file.conv.as_mut().unwrap().filters, row),
-            Place::Projection(_) => panic!("a recurrent layer"),
-        };
-        for part in &mut row.weights {
-            part[1] = weight;
-        }
-        let row = row.in_file;
-        (
-            layer_error(file, Order::Generic),
-            LayerError::Weight { row },
-        )
-    };
     for kind in KINDS {
-        let shape = RandomModel {
-            inputs: 3,
-            hidden: vec![5],
-            kinds: vec![kind],
-            outputs: 2,
-            schemes: vec![Scheme::W4a16],
-            conv: Some(RandomConv {
-                filters: 3,
-                kernel: 2,
-                stride: 1,
-                first: 1,
-                is_rectified: true,
-            }),
-            projection: Some(4),
-            ..RandomModel::default()
-        };
-        let file = shape.build();
-        for weight in [9, -9] {
-            for (place, kind, row) in [
-                // The first row of the second gate.
-                (Place::Recurrent(0), kind, 5),
-                (Place::Dense(0), LayerKind::Dense, 1),
-                (Place::Conv, LayerKind::Conv, 2),
-            ] {
-                let (found, error) = refused(&mut file.clone(), &place, row, weight);
-                assert_eq!(found, Some((kind, 0, error)), "{weight}");
+        let file = small(kind, Scheme::W4a16);
+        for (place, weight) in (places(&file).iter()).flat_map(|place| [(place, 9), (place, -9)]) {
+            let mut file = file.clone();
+            let (_, _, kind, index) = layer_at(&file, place);
+            let mut row = row_of(&mut file, place, 2);
+            for part in &mut row.weights {
+                part[1] = weight;
             }
+            let row = row.in_file;
+            let expected = Some((kind, index, LayerError::Weight { row }));
+            assert_eq!(
+                layer_error(&file, Order::Generic),
+                expected,
+                "{place:?} {weight}"
+            );
         }
     }
 }
