@@ -57,6 +57,10 @@ fn every_refusal_says_what_was_found_and_what_helps() {
             .for_each(|part| assert!(said.contains(part), "{said}"));
         assert_eq!(WriteError::Refused(error).to_string(), said);
     }
+}
+
+#[test]
+fn a_size_that_does_not_fit_is_named_with_the_most_that_does() {
     let most = WriteError::TooLarge {
         field: "inputs",
         found: 70_000,
