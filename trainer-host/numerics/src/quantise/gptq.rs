@@ -19,7 +19,8 @@
 //! q_j ← clamp(q_j + round((C (t − q))_j / C_jj))   while (O1) falls        (O3)
 //! ```
 //!
-//! The better of the two is kept, so that the result is never worse than the nearest integers.
+//! The better of the two is kept, so that the result is never worse than the nearest integers; of equal ones, that from
+//! the nearest integers.
 
 use ndarray::Array2;
 
@@ -168,7 +169,124 @@ mod tests {
         a.t().dot(&a) / rows as f64
     }
 
+    /// `eᵀ C e`
+    fn quadratic(c: &Array2<f64>, e: &[f64]) -> f64 {
+        c.indexed_iter().map(|((j, k), c)| c * e[j] * e[k]).sum()
+    }
+
+    fn distance(t: &[f64], q: &[f64]) -> Vec<f64> {
+        t.iter().zip(q).map(|(t, q)| t - q).collect()
+    }
+
+    /// With this damped C, and nothing for (O2).
+    fn of_matrix(matrix: Array2<f64>) -> Curvature {
+        Curvature {
+            order: (0..matrix.nrows()).collect(),
+            feedback: matrix.clone(),
+            matrix,
+        }
+    }
+
+    /// (O2) from its meaning: each column is rounded from where the error is least, given those before it.
+    ///
+    /// With errors e of the columns S so far, (O1) is least over the others R where `C_RR e_R = −C_RS e_S`. `None` if a
+    /// value is too near to a half to say which integer is the nearest.
+    fn conditional_optima(c: &Array2<f64>, t: &[f64], most: f64) -> Option<Vec<f64>> {
+        let mut order: Vec<usize> = (0..t.len()).collect();
+        order.sort_by(|a, b| c[[*b, *b]].total_cmp(&c[[*a, *a]]));
+        let mut q = vec![0.0; t.len()];
+        for done in 0..t.len() {
+            let (before, rest) = order.split_at(done);
+            let block =
+                Array2::from_shape_fn((rest.len(), rest.len()), |(j, k)| c[[rest[j], rest[k]]]);
+            let right = Array2::from_shape_fn((rest.len(), 1), |(j, _)| {
+                -before
+                    .iter()
+                    .map(|&k| c[[rest[j], k]] * (t[k] - q[k]))
+                    .sum::<f64>()
+            });
+            let wanted = t[rest[0]] - cholesky::solve(&block, right)[[0, 0]];
+            if (wanted - wanted.floor() - 0.5).abs() < 1e-6 {
+                return None;
+            }
+            q[rest[0]] = wanted.round().clamp(-most, most);
+        }
+        Some(q)
+    }
+
     proptest! {
+        #[test]
+        fn the_diagonal_is_damped_by_a_share_of_its_mean(
+            n in 1usize..8, factors in proptest::collection::vec(-1.0f64..1.0, 1..60), negative in -0.5f64..0.5,
+        ) {
+            let mut c = correlated(n, &factors);
+            // A difference of large sums may be a little below zero.
+            c[[0, 0]] += negative;
+            let diagonal = c.diag().iter().map(|c| c.max(0.0)).sum::<f64>() / n as f64;
+            let damped = Curvature::new(&c).matrix;
+            for ((j, k), value) in damped.indexed_iter() {
+                let more = if j == k { (diagonal / 100.0).max(1e-12) } else { 0.0 };
+                prop_assert!((value - c[[j, k]] - more).abs() < 1e-15);
+            }
+        }
+
+        #[test]
+        fn the_error_is_the_quadratic_form(
+            n in 1usize..8, factors in proptest::collection::vec(-1.0f64..1.0, 1..60),
+            e in proptest::collection::vec(-2.0f64..2.0, 8),
+        ) {
+            let curvature = Curvature::new(&correlated(n, &factors));
+            let expected = quadratic(&curvature.matrix, &e[..n]);
+            prop_assert!((curvature.error(&e[..n]) - expected).abs() < TOLERANCE);
+        }
+
+        #[test]
+        fn each_column_makes_up_for_those_before_it(
+            n in 1usize..9, factors in proptest::collection::vec(-1.0f64..1.0, 9..80),
+            t in proptest::collection::vec(-9.0f64..9.0, 9),
+        ) {
+            let curvature = Curvature::new(&correlated(n, &factors));
+            let expected = conditional_optima(&curvature.matrix, &t[..n], 7.0);
+            prop_assume!(expected.is_some());
+            prop_assert_eq!(Some(curvature.feed_back(&t[..n], 7.0)), expected);
+        }
+
+        /// From anywhere, also from far away.
+        #[test]
+        fn a_descent_ends_where_no_change_of_one_weight_lowers_the_error(
+            n in 1usize..12, factors in proptest::collection::vec(-1.0f64..1.0, 24..144),
+            t in proptest::collection::vec(-9.0f64..9.0, 12), start in proptest::collection::vec(-7i8..=7, 12),
+        ) {
+            let curvature = Curvature::new(&correlated(n, &factors));
+            let (t, start) = (&t[..n], start[..n].iter().map(|q| f64::from(*q)).collect::<Vec<_>>());
+            let of = |q: &[f64]| quadratic(&curvature.matrix, &distance(t, q));
+            let (q, error) = curvature.descend(t, start.clone(), 7.0);
+            prop_assert!((of(&q) - error).abs() < TOLERANCE);
+            prop_assert!(error <= of(&start) + TOLERANCE);
+            for j in 0..n {
+                for other in -7i8..=7 {
+                    let mut changed = q.clone();
+                    changed[j] = f64::from(other);
+                    prop_assert!(of(&changed) >= error - TOLERANCE, "{other} for {} in {j}", q[j]);
+                }
+            }
+        }
+
+        #[test]
+        fn the_better_of_both_descents_is_kept(
+            n in 2usize..12, factors in proptest::collection::vec(-1.0f64..1.0, 24..144),
+            t in proptest::collection::vec(-9.0f64..9.0, 12),
+        ) {
+            let curvature = Curvature::new(&correlated(n, &factors));
+            let t = &t[..n];
+            let nearest = t.iter().map(|t| t.round().clamp(-7.0, 7.0)).collect();
+            let ends = [nearest, curvature.feed_back(t, 7.0)].map(|start| curvature.descend(t, start, 7.0));
+            let (q, error) = curvature.round(t, 7.0);
+            prop_assert_eq!(error, ends[0].1.min(ends[1].1));
+            let q: Vec<f64> = q.into_iter().map(f64::from).collect();
+            prop_assert!(ends.contains(&(q, error)));
+        }
+
         #[test]
         fn no_row_is_worse_than_the_nearest_integers(
             n in 1usize..20,
@@ -207,6 +325,39 @@ mod tests {
             let one = inverse(&a).dot(&a) - Array2::<f64>::eye(n);
             prop_assert!(one.iter().all(|d| d.abs() < 1e-9));
         }
+    }
+
+    #[test]
+    fn a_step_that_lowers_nothing_is_not_made() {
+        for q in [0.0, 1.0] {
+            let (found, error) = of_matrix(Array2::eye(1)).descend(&[0.5], vec![q], 7.0);
+            assert_eq!((found, error), (vec![q], 0.25));
+        }
+    }
+
+    /// From 10¹⁰ t² to 10¹⁰ (1 − t)² it is 10¹⁰ (2 t − 1) less: exactly ten for t = 0.5000000005, which is 10⁻⁹ · 10¹⁰.
+    #[test]
+    fn a_step_that_lowers_the_error_by_the_least_gain_is_made() {
+        let t = 0.500_000_000_5;
+        assert_eq!(1e10 * t, 5_000_000_005.0);
+        assert_eq!(LEAST_GAIN * 1e10, 10.0);
+        let curvature = of_matrix(Array2::from_elem((1, 1), 1e10));
+        assert_eq!(curvature.descend(&[t], vec![0.0], 7.0).0, [1.0]);
+    }
+
+    /// The nearest integers are 0 and 0, from where the first one goes to 1; with (O2), the second one does.
+    #[test]
+    fn of_equally_good_ends_that_from_the_nearest_integers_is_kept() {
+        let curvature = Curvature::new(&Array2::ones((2, 2)));
+        let t = [0.4, 0.4];
+        let nearest = curvature.descend(&t, vec![0.0, 0.0], 7.0);
+        let fed_back = curvature.descend(&t, curvature.feed_back(&t, 7.0), 7.0);
+        assert_eq!(
+            (&nearest.0[..], &fed_back.0[..]),
+            (&[1.0, 0.0][..], &[0.0, 1.0][..])
+        );
+        assert_eq!(nearest.1, fed_back.1);
+        assert_eq!(curvature.round(&t, 7.0).0, [1, 0]);
     }
 
     #[test]

@@ -106,7 +106,7 @@ impl Magnitudes {
             .map(|k| self.largest() * f64::from(k) / f64::from(CANDIDATES));
         // The first of equal ones, which clips least.
         let mut best = (f64::INFINITY, self.largest());
-        for candidate in candidates.filter(|candidate| *candidate > 0.0) {
+        for candidate in candidates {
             if self.clipping_exceeds(candidate, best.0) {
                 continue;
             }
@@ -182,18 +182,118 @@ mod tests {
     use ndarray::Array2;
     use proptest::prelude::*;
 
+    fn add(all: &mut Magnitudes, values: &[f32]) {
+        let column = Array2::from_shape_vec((values.len(), 1), values.to_vec());
+        all.add(column.unwrap().view());
+    }
+
     fn magnitudes(values: &[f32]) -> Magnitudes {
         let mut all = Magnitudes::expecting(values.len(), 0);
-        all.add(
-            Array2::from_shape_vec((values.len(), 1), values.to_vec())
-                .unwrap()
-                .view(),
-        );
+        add(&mut all, values);
         all.finish();
         all
     }
 
+    /// Of these magnitudes, in ascending order, beside a larger one that the sample left out.
+    fn of_sample(sample: &[f32], largest: f32) -> Magnitudes {
+        Magnitudes {
+            largest,
+            sample: sample.to_vec(),
+            ..Magnitudes::default()
+        }
+    }
+
+    /// The sum of squared errors, as [`Magnitudes::error`] has it.
+    fn error_of(sample: &[f32], reach: f64, levels: f64) -> f64 {
+        let step = reach / levels;
+        let rounded = |value: f64| (value / step).round().min(levels) * step;
+        let error = |v: &f32| (f64::from(*v) - rounded(f64::from(*v))).powi(2);
+        sample.iter().map(error).sum()
+    }
+
+    /// SplitMix64 as published: its outputs from this seed on.
+    fn split_mix(mut seed: u64) -> impl Iterator<Item = u64> {
+        std::iter::repeat_with(move || {
+            seed = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
+            let mut z = seed;
+            for (shift, factor) in [
+                (30, 0xBF58_476D_1CE4_E5B9),
+                (27, 0x94D0_49BB_1331_11EB),
+                (31, 1u64),
+            ] {
+                z = (z ^ (z >> shift)).wrapping_mul(factor);
+            }
+            z
+        })
+    }
+
     proptest! {
+        #[test]
+        fn every_value_counts_for_the_largest_and_one_in_a_stride_is_kept(
+            expected in 0usize..100_000, parts in proptest::collection::vec(0usize..40, 1..4),
+        ) {
+            let stride = expected.div_ceil(16_384).max(1) as u64;
+            let mut total = Magnitudes::expecting(expected, 0);
+            let (mut kept, mut largest) = (Vec::new(), 0.0f32);
+            for (part, &count) in parts.iter().enumerate() {
+                let value = |n: usize| ((n * 37 + part * 11) % 101) as f32 - 50.25;
+                let values: Vec<f32> = (0..count).map(value).collect();
+                let (first, second) = values.split_at(count / 3);
+                let mut own = Magnitudes::expecting(expected, part);
+                add(&mut own, first);
+                add(&mut own, second);
+                total.merge(&own);
+                // The outputs behind the seed n γ begin with the number n + 1.
+                let before = ((part as u64) << 32).wrapping_sub(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+                for (value, hash) in values.iter().zip(split_mix(before)) {
+                    largest = largest.max(value.abs());
+                    kept.extend((hash % stride == 0).then_some(value.abs()));
+                }
+            }
+            total.finish();
+            kept.sort_by(f32::total_cmp);
+            prop_assert_eq!(&total.sample, &kept);
+            prop_assert_eq!(total.largest(), f64::from(largest));
+        }
+
+        #[test]
+        fn a_percentile_lies_between_its_neighbours_in_proportion(
+            mut values in proptest::collection::vec(0.0f32..8.0, 2..40), place in 0.0f64..1.0, part in 0.0f64..1.0,
+        ) {
+            values.sort_by(f32::total_cmp);
+            let last = values.len() - 1;
+            let k = ((place * last as f64) as usize).min(last - 1);
+            let [below, above] = [k, k + 1].map(|k| f64::from(values[k]));
+            let found = percentile(&values, (k as f64 + part) / last as f64);
+            prop_assert!((found - (below + part * (above - below))).abs() < 1e-9);
+            prop_assert_eq!(percentile(&values, 1.0), f64::from(values[last]));
+            prop_assert_eq!(percentile(&[], place), 0.0);
+        }
+
+        #[test]
+        fn each_width_has_its_own_levels(values in proptest::collection::vec(-8.0f32..8.0, 1..100)) {
+            let all = magnitudes(&values);
+            for (width, levels) in [(Width::Int16, 32_767.0), (Width::Int8, 127.0)] {
+                prop_assert_eq!(largest_integer(width), levels);
+                let least = all.least_error_in(levels);
+                prop_assert_eq!(all.reach(Clipping::MeanSquaredError, width), least);
+                let percentile = percentile(&all.sample, 0.9995);
+                prop_assert_eq!(all.reach(Clipping::Percentile, width), percentile.min(all.largest()));
+            }
+        }
+
+        #[test]
+        fn clipping_exceeds_a_bound_where_the_values_beyond_do(
+            mut values in proptest::collection::vec(0.0f32..8.0, 0..40), reach in 0.0f64..8.0, share in 0.0f64..2.0,
+        ) {
+            values.sort_by(f32::total_cmp);
+            let all = of_sample(&values, 8.0);
+            let sum: f64 = values.iter().map(|v| (f64::from(*v) - reach).max(0.0).powi(2)).sum();
+            for (bound, exceeds) in [(share * sum, share < 1.0 && sum > 0.0), (0.0, sum > 0.0)] {
+                prop_assert_eq!(all.clipping_exceeds(reach, bound), exceeds);
+            }
+        }
+
         #[test]
         fn no_range_is_beyond_the_largest_and_min_max_is_it(
             values in proptest::collection::vec(-8.0f32..8.0, 1..400),
@@ -214,11 +314,7 @@ mod tests {
             let values: Vec<f32> = values.into_iter().chain(outliers).collect();
             let all = magnitudes(&values);
             let levels = levels.floor();
-            let error = |reach: f64| -> f64 {
-                let step = reach / levels;
-                let rounded = |value: f64| (value / step).round().min(levels) * step;
-                all.sample.iter().map(|v| (f64::from(*v) - rounded(f64::from(*v))).powi(2)).sum()
-            };
+            let error = |reach: f64| error_of(&all.sample, reach, levels);
             let mut best = (f64::INFINITY, all.largest());
             for k in (CANDIDATES / 8..=CANDIDATES).rev() {
                 let reach = all.largest() * f64::from(k) / f64::from(CANDIDATES);
@@ -244,6 +340,64 @@ mod tests {
             };
             let found = error(all.least_error_in(levels));
             prop_assert!(found <= error(f64::from(outlier)) * (1.0 + 1e-9));
+        }
+    }
+
+    /// The first outputs of SplitMix64 with seed 0, from its authors' program.
+    #[test]
+    fn the_hash_of_a_number_is_that_output_of_split_mix_64() {
+        let published = [
+            0xE220_A839_7B1D_CDAF,
+            0x6E78_9E6A_A1B9_65F4,
+            0x06C4_5D18_8009_454F,
+        ];
+        assert_eq!([1, 2, 3].map(hash), published);
+        assert!(split_mix(0).take(3).eq(published));
+    }
+
+    #[test]
+    fn ways_to_clip_have_the_names_of_the_command_line() {
+        let names = Clipping::ALL.map(Clipping::name);
+        assert_eq!(names, ["min-max", "percentile", "mse"]);
+    }
+
+    /// Multiples of a step are not exact, so that both ways out of a tie have different rounding errors.
+    #[test]
+    fn ties_are_rounded_as_the_standard_library_rounds_them() {
+        let mut ties = 0;
+        for n in 0..40 {
+            for k in 1u8..40 {
+                let (value, levels) = (1.0 + n as f32 / 7.0, 127.0);
+                let reach = f64::from(value) / (f64::from(k) + 0.5) * levels;
+                let steps = f64::from(value) / (reach / levels);
+                ties += u32::from(steps == f64::from(k) + 0.5);
+                let all = of_sample(&[value], value);
+                assert_eq!(all.error(reach, levels), error_of(&[value], reach, levels));
+            }
+        }
+        assert!(ties > 100, "{ties}");
+    }
+
+    /// The sum of squares beyond the reach is 1; a bound that rounding may have made so small is no doubtless excess.
+    #[test]
+    fn an_excess_within_rounding_errors_leaves_doubt() {
+        let all = of_sample(&[2.0], 2.0);
+        assert!(!all.clipping_exceeds(1.0, 1.0 - 1e-10));
+        assert!(all.clipping_exceeds(1.0, 1.0 - 1e-8));
+    }
+
+    /// 1 is a whole number of steps of 128/128, 64/128 and 32/128 alike.
+    #[test]
+    fn among_ranges_without_error_the_widest_is_taken() {
+        assert_eq!(of_sample(&[1.0], 128.0).least_error_in(128.0), 128.0);
+    }
+
+    #[test]
+    fn of_no_values_or_of_zeros_the_range_is_zero() {
+        for all in [magnitudes(&[]), magnitudes(&[0.0, -0.0])] {
+            for clipping in Clipping::ALL {
+                assert_eq!(all.reach(clipping, Width::Int16), 0.0);
+            }
         }
     }
 

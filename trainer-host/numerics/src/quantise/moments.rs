@@ -138,6 +138,42 @@ pub(super) fn with_reset_state_before(
 mod tests {
     use super::*;
     use ndarray::array;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Parts of any number of rows, none too, and more of them than are in memory at a time.
+        #[test]
+        fn moments_are_those_of_all_rows_together(
+            lengths in proptest::collection::vec(0usize..4, 1..40), seed in 0usize..1000,
+            gain in proptest::collection::vec(-3.0f64..3.0, 3),
+        ) {
+            let value = |i: usize, t: usize, j: usize| ((seed + i * 7 + t * 5 + j * (3 + i + t)) % 17) as f64 / 4.0;
+            let items: Vec<Array2<f64>> = (lengths.iter().enumerate())
+                .map(|(i, &rows)| Array2::from_shape_fn((rows, 3), |(t, j)| value(i, t, j)))
+                .collect();
+            let rows: Vec<Vec<f64>> = items.iter().flat_map(|u| u.rows().into_iter().map(|u| u.to_vec())).collect();
+            // Without a row, all is zero.
+            let mean_of = |of: &dyn Fn(&[f64]) -> f64| {
+                rows.iter().map(|u| of(u)).sum::<f64>() / rows.len().max(1) as f64
+            };
+            let close = |a: f64, b: f64| (a - b).abs() < 1e-9;
+            let moments = Moments::of(&items, Clone::clone);
+            let (scaled, uncentred) = (moments.scaled(&gain), moments.uncentred());
+            for j in 0..3 {
+                let mean = mean_of(&|u| u[j]);
+                prop_assert!(close(moments.mean[j], mean));
+                prop_assert!(close(scaled.mean[j], mean * gain[j]));
+                prop_assert_eq!(uncentred.mean[j], 0.0);
+                for k in 0..3 {
+                    let product = mean_of(&|u| u[j] * u[k]);
+                    let covariance = mean_of(&|u| (u[j] - mean) * (u[k] - mean_of(&|u| u[k])));
+                    prop_assert!(close(moments.covariance[[j, k]], covariance));
+                    prop_assert!(close(scaled.covariance[[j, k]], covariance * gain[j] * gain[k]));
+                    prop_assert!(close(uncentred.covariance[[j, k]], product));
+                }
+            }
+        }
+    }
 
     #[test]
     fn moments_of_four_rows_by_hand() {
@@ -185,5 +221,7 @@ mod tests {
             array![[4.0], [5.0], [6.0]].view(),
         );
         assert_eq!(u, array![[1.0, 0.0], [2.0, 2.0], [3.0, 0.625]]);
+        let none = Array2::<f32>::zeros((0, 1));
+        assert_eq!(with_state_before(none.view(), none.view()).dim(), (0, 2));
     }
 }
