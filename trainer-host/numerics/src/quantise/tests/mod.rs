@@ -5,6 +5,9 @@ use ndarray::{Array2, ArrayView2};
 use proptest::prelude::*;
 use proptest::sample::select;
 
+mod calibration;
+mod layer_inputs;
+
 use super::calibrate::Calibration;
 use super::magnitudes::Clipping;
 use super::{Plan, QuantisedNetwork, Rounding, quantise};
