@@ -22,7 +22,7 @@ pub struct RecurrentRanges {
     pub hidden_square: Vec<f64>,
     /// Of all hidden values.
     pub hidden: Magnitudes,
-    /// Of all cells; of nothing in a kind without cells.
+    /// Of all states that last: cells, or the hidden values of a kind without cells before they are rounded.
     pub cell: Magnitudes,
     /// Of what the units show, before a projection; of nothing without one.
     pub shown: Magnitudes,

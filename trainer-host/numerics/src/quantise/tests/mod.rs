@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 mod calibration;
+mod formats;
 mod layer_inputs;
 
 use super::calibrate::Calibration;
