@@ -337,12 +337,14 @@ mod tests {
 
     /// From 10¹⁰ t² to 10¹⁰ (1 − t)² it is 10¹⁰ (2 t − 1) less: exactly ten for t = 0.5000000005, which is 10⁻⁹ · 10¹⁰.
     #[test]
-    fn a_step_that_lowers_the_error_by_the_least_gain_is_made() {
+    fn a_step_that_lowers_the_error_by_the_least_gain_is_made_and_one_of_half_that_is_not() {
         let t = 0.500_000_000_5;
         assert_eq!(1e10 * t, 5_000_000_005.0);
         assert_eq!(LEAST_GAIN * 1e10, 10.0);
         let curvature = of_matrix(Array2::from_elem((1, 1), 1e10));
         assert_eq!(curvature.descend(&[t], vec![0.0], 7.0).0, [1.0]);
+        let t = 0.500_000_000_25;
+        assert_eq!(curvature.descend(&[t], vec![0.0], 7.0).0, [0.0]);
     }
 
     /// The nearest integers are 0 and 0, from where the first one goes to 1; with (O2), the second one does.

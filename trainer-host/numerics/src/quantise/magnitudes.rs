@@ -384,6 +384,14 @@ mod tests {
         let all = of_sample(&[2.0], 2.0);
         assert!(!all.clipping_exceeds(1.0, 1.0 - 1e-10));
         assert!(all.clipping_exceeds(1.0, 1.0 - 1e-8));
+        assert!(!all.clipping_exceeds(2.0, 0.0));
+    }
+
+    /// At 8, a step of 8 has no error; at 1, one step of 1 would not have one either.
+    #[test]
+    fn no_range_is_below_an_eighth_of_the_largest() {
+        assert_eq!(of_sample(&[8.0], 64.0).least_error_in(1.0), 8.0);
+        assert_eq!(of_sample(&[1.0], 64.0).least_error_in(1.0), 64.0);
     }
 
     /// 1 is a whole number of steps of 128/128, 64/128 and 32/128 alike.

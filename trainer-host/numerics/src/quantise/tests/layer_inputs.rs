@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use super::{Case, cases};
 use crate::network::{Cell, Direction, Mode, Network, NetworkConfig};
 use crate::passes::activation_format::ActivationFormats;
+use crate::quantise::QuantisedNetwork;
 use crate::quantise::layer_inputs::LayerInputs;
 use crate::quantise::moments::Moments;
 
@@ -78,8 +79,7 @@ struct Hybrid {
 
 impl Hybrid {
     /// With the convolution and the first `count` recurrent layers replaced.
-    fn of(case: &Case, count: usize) -> Self {
-        let quantised = case.quantised();
+    fn of(case: &Case, quantised: &QuantisedNetwork, count: usize) -> Self {
         let fake = quantised.fake(&case.network.config);
         let mut network = case.network.clone();
         network.conv = fake.network.conv;
@@ -111,8 +111,8 @@ impl Hybrid {
     /// Rows of `[x_t; h_{t−1}]`, of `[x_t; r_t ⊙ h_{t−1}]`, and what units show, of recurrent layer `l`.
     fn of_recurrent(&self, sequence: ArrayView2<'_, f32>, l: usize) -> [Vec<Vec<f64>>; 3] {
         let trace = self.network.trace_in(&self.formats, sequence);
-        let bottom = self.bottom(sequence);
-        let x = reads(&self.network.config, &bottom, &self.hidden(sequence), l);
+        let hidden: Vec<_> = trace.iter().map(|layer| layer.hidden.clone()).collect();
+        let x = reads(&self.network.config, &self.bottom(sequence), &hidden, l);
         let layer = &trace[l];
         let mut rows = [const { Vec::new() }; 3];
         for t in 0..x.nrows() {
@@ -203,7 +203,7 @@ proptest! {
             inputs.replace_convolution(integers);
         }
         for (l, integers) in quantised.recurrent.iter().enumerate() {
-            let hybrid = Hybrid::of(&case, l);
+            let hybrid = Hybrid::of(&case, &quantised, l);
             let mut rows = [const { Vec::new() }; 3];
             for sequence in &views {
                 for (rows, more) in rows.iter_mut().zip(hybrid.of_recurrent(*sequence, l)) {
@@ -217,7 +217,7 @@ proptest! {
             }
             inputs.replace(l, integers);
         }
-        let hybrid = Hybrid::of(&case, quantised.recurrent.len());
+        let hybrid = Hybrid::of(&case, &quantised, quantised.recurrent.len());
         for l in 0..quantised.dense.len() {
             let rows: Vec<Vec<f64>> = views.iter().flat_map(|sequence| hybrid.of_dense(*sequence, l)).collect();
             are_moments(&inputs.of_dense(l).unwrap(), &rows)?;
