@@ -263,7 +263,7 @@ impl Observed {
     }
 }
 
-/// Halves that stand side by side have one range of outputs, and of what their units show, so that they have one format.
+/// Halves that stand side by side have one range of outputs, and of what their units show, and so one format.
 fn share_ranges(layers: &mut [RecurrentRanges], directions: &[Direction]) {
     for (l, direction) in directions.iter().enumerate() {
         if *direction == Direction::Beside {

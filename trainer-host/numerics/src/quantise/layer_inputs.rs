@@ -1,4 +1,7 @@
 //! What each layer of a network reads above the integers of those below it, for roundings by output error.
+//!
+//! What counts is the integers of the convolution and of the recurrent layers, and the int8 values that these hand on.
+//! Left out are the roundings of raw inputs, of int16 values on their way to int8, and of hidden dense layers.
 
 use ndarray::{ArrayView2, s};
 
@@ -35,8 +38,8 @@ impl<'a> LayerInputs<'a> {
         }))
     }
 
-    /// Of what the rows of recurrent layer `l` see: `[x_t; h_{t−1}]`; `[x_t; r_t ⊙ h_{t−1}]`, where candidates see that; and
-    /// what the units show, m, where there is a projection.
+    /// Of what the rows of recurrent layer `l` see: `[x_t; h_{t−1}]`; `[x_t; r_t ⊙ h_{t−1}]`, where candidates see that;
+    /// and what the units show, m, where there is a projection.
     pub(super) fn of_recurrent(&self, l: usize) -> [Option<Moments>; 3] {
         let Some((network, formats)) = self.hybrid.as_ref() else {
             return [const { None }; 3];
@@ -69,6 +72,7 @@ impl<'a> LayerInputs<'a> {
         })
     }
 
+    /// Of what dense layer `l` reads. The dense layers below it are as they were.
     pub(super) fn of_dense(&self, l: usize) -> Option<Moments> {
         let (network, formats) = self.hybrid.as_ref()?;
         Some(Moments::of(&self.sequences, |sequence| {

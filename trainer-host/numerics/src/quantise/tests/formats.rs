@@ -47,8 +47,8 @@ impl Formats<'_> {
         }
     }
 
-    /// (N): one of an int8 layer's inputs is 2ⁿ of these int16 values, whose range is that of 2¹⁵. `None` where nothing is
-    /// narrowed.
+    /// (N): one of an int8 layer's inputs is 2ⁿ of these int16 values, whose range is that of 2¹⁵. `None` where nothing
+    /// is narrowed.
     fn narrowed(&self, from: Width, above: usize, range: f64) -> Option<f64> {
         (from == Width::Int16 && self.width(above) == Width::Int8)
             .then(|| range / 32_768.0 * 2f64.powi(self.input_shift(above)))

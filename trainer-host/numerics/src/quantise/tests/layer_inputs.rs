@@ -36,8 +36,8 @@ fn handed_on(config: &NetworkConfig, hidden: &[Array2<f32>], l: usize) -> Array2
     }
 }
 
-/// What recurrent layer `l` reads in the order of its steps, where `bottom` is what the first one does, and `hidden` the
-/// outputs of each layer in the order of its own steps.
+/// What recurrent layer `l` reads in the order of its steps, where `bottom` is what the first one does, and `hidden`
+/// the outputs of each layer in the order of its own steps.
 pub(super) fn reads(
     config: &NetworkConfig,
     bottom: &Array2<f32>,
