@@ -147,51 +147,52 @@ fn recurrent_formats(formats: &Formats<'_>) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// Few of the cases have int16 values below int8 ones at a given place.
-fn enough_cases() -> ProptestConfig {
-    let config = ProptestConfig::default();
-    ProptestConfig {
-        cases: config.cases.max(64),
-        ..config
-    }
-}
-
-proptest! {
-    #![proptest_config(enough_cases())]
-    #[test]
-    fn what_integers_stand_for_is_rounded_where_int8_values_are(case in cases()) {
-        let case = case.plain();
-        let formats = Formats { case: &case, quantised: case.quantised() };
-        let quantised = &formats.quantised;
-        let found = quantised.fake(&case.network.config).formats;
-        match formats.width(0) {
-            Width::Int16 => prop_assert!(found.input.is_empty()),
-            Width::Int8 => {
-                prop_assert_eq!(found.input.len(), case.network.config.inputs);
-                for (found, range) in found.input.iter().zip(&quantised.input_range) {
-                    prop_assert!(is_step(Some(*found), Some(range / 128.0)));
-                }
+fn is_rounded_where_int8_values_are(case: &Case) -> Result<(), TestCaseError> {
+    let formats = Formats {
+        case,
+        quantised: case.quantised(),
+    };
+    let quantised = &formats.quantised;
+    let found = quantised.fake(&case.network.config).formats;
+    match formats.width(0) {
+        Width::Int16 => prop_assert!(found.input.is_empty()),
+        Width::Int8 => {
+            prop_assert_eq!(found.input.len(), case.network.config.inputs);
+            for (found, range) in found.input.iter().zip(&quantised.input_range) {
+                prop_assert!(is_step(Some(*found), Some(range / 128.0)));
             }
         }
-        let conv = quantised.conv.as_ref().and_then(|conv| match formats.width(0) {
+    }
+    let conv = quantised
+        .conv
+        .as_ref()
+        .and_then(|conv| match formats.width(0) {
             Width::Int8 => Some(conv.output_range / 128.0),
             Width::Int16 => formats.narrowed(Width::Int16, 1, conv.output_range),
         });
-        prop_assert!(is_step(found.conv, conv));
-        recurrent_formats(&formats)?;
-        let first = formats.place(quantised.recurrent.len());
-        prop_assert_eq!(found.dense.len(), case.network.config.dense.len());
-        for (l, (found, range)) in found.dense.iter().zip(&quantised.relu_range).enumerate() {
-            let step = match formats.width(first + l) {
-                Width::Int8 => Some(range / 128.0),
-                Width::Int16 => formats.narrowed(Width::Int16, first + l + 1, *range),
-            };
-            prop_assert!(is_step(*found, step));
-        }
+    prop_assert!(is_step(found.conv, conv));
+    recurrent_formats(&formats)?;
+    let first = formats.place(quantised.recurrent.len());
+    prop_assert_eq!(found.dense.len(), case.network.config.dense.len());
+    for (l, (found, range)) in found.dense.iter().zip(&quantised.relu_range).enumerate() {
+        let step = match formats.width(first + l) {
+            Width::Int8 => Some(range / 128.0),
+            Width::Int16 => formats.narrowed(Width::Int16, first + l + 1, *range),
+        };
+        prop_assert!(is_step(*found, step));
     }
+    Ok(())
 }
 
 proptest! {
+    /// Several at a time: few cases have int16 values below int8 ones at a given place.
+    #[test]
+    fn what_integers_stand_for_is_rounded_where_int8_values_are(several in proptest::collection::vec(cases(), 4)) {
+        for case in several {
+            is_rounded_where_int8_values_are(&case.plain())?;
+        }
+    }
+
     #[test]
     fn parameters_are_what_the_integers_stand_for(case in cases()) {
         let case = case.plain();
