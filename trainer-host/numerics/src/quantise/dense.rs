@@ -121,16 +121,16 @@ impl Job<'_> {
             (largest * full_gain * 0.5f64.powi(i32::from(shift))).ceil() < ACCUMULATOR_BOUND
         };
         (0..=MAX_OUTPUT_SHIFT).find(fits).ok_or_else(|| {
-            let weight_max = f64::from(self.scheme.weight_max());
             let row = scales.iter().position(|(scale, _)| *scale == largest);
             let limit = ACCUMULATOR_BOUND / full_gain * 2f64.powi(i32::from(MAX_OUTPUT_SHIFT));
-            too_large(
-                &self.name,
-                row.unwrap_or(0),
-                largest * weight_max,
-                limit * weight_max,
-            )
+            self.refused(row.unwrap_or(0), largest, limit)
         })
+    }
+
+    /// Row `r`, whose scale is not below `limit`.
+    fn refused(&self, r: usize, scale: f64, limit: f64) -> QuantiseError {
+        let weight_max = f64::from(self.scheme.weight_max());
+        too_large(&self.name, r, scale * weight_max, limit * weight_max)
     }
 
     /// The integers of row `r` of these scales.
@@ -152,10 +152,8 @@ impl Job<'_> {
             let sum: f64 = row.weights.iter().map(|w| f64::from(*w).abs()).sum();
             full_scale * sum + bias(row).abs() < ACCUMULATOR_BOUND
         };
-        let row = rows.quantise(&target, least, fits).ok_or_else(|| {
-            let max = rows.weight_max;
-            too_large(&self.name, r, scale * max, largest * max)
-        })?;
+        let row =
+            (rows.quantise(&target, least, fits)).ok_or_else(|| self.refused(r, scale, largest))?;
         let bias = bias(&row) as i32;
         Ok((row, bias))
     }

@@ -88,6 +88,7 @@ fn bits(magnitude: f64) -> i32 {
 mod tests {
     use ndarray::{Array1, array};
     use proptest::prelude::*;
+    use proptest::sample::select;
 
     use super::*;
 
@@ -111,6 +112,49 @@ mod tests {
             let back = format.scale.offset as f64 * 2f64.powi(format.scale.exponent.into());
             let exact = mean + deviation;
             prop_assert!((back - exact).abs() <= deviation * 2f64.powi(-20), "{back} {exact}");
+        }
+    }
+
+    proptest! {
+        /// The least exponent with room for what was seen, for what the weights could give, and for the offset; that of
+        /// an f32 in any case.
+        #[test]
+        fn the_exponent_is_the_least_that_has_room(
+            seen in (-130i32..125, 0.5f32..1.0), sum in (-130i32..130, 0.5f32..1.0), offset in (-200i32..200, -1.0f64..1.0),
+            width in select(vec![Width::Int16, Width::Int8]), still in any::<bool>(),
+        ) {
+            let of = |(bits, share): (i32, f32)| f64::from(share) * 2f64.powi(bits);
+            let reach = if still { 0.0 } else { of(seen) };
+            let mean = offset.1 * 2f64.powi(offset.0);
+            let middle = reach / 4.0;
+            let seen = OutputRange { least: middle - reach, greatest: middle + reach };
+            // Two weights that are 3/4 and 1/4 of the sum, on inputs of range 8.
+            let share = (of(sum) / 32.0) as f32;
+            let layer = DenseLayer {
+                weight: array![[9.0, 9.0], [3.0 * share, -share]],
+                bias: Array1::zeros(2),
+            };
+            let sum = f64::from(4.0 * share) * 8.0;
+            let format = OutputFormat::of(&layer, 1, (width, 8.0), seen, mean);
+            prop_assert_eq!(format.centre, middle);
+            // Q15.16 ends at 2¹⁵, and one bit of it is for the bias; the multiplier of int8 inputs ends at 2¹².
+            let largest = match width {
+                Width::Int16 => 2f64.powi(14),
+                Width::Int8 => 2f64.powi(11),
+            };
+            let whole = |unit: f64| (middle + mean).abs() / unit * 65_536.0;
+            let has_room = |unit: f64| {
+                reach <= 128.0 * unit && sum <= largest * unit && whole(unit) <= 2f64.powi(61)
+            };
+            let unit = format.unit();
+            prop_assert_eq!(unit, 2f64.powi(i32::from(format.scale.exponent) + 16));
+            let exponent = unit.log2();
+            prop_assert!(has_room(unit) || exponent == 126.0, "{exponent}");
+            prop_assert!(!has_room(unit / 2.0) || exponent == -126.0, "{exponent}");
+            if has_room(unit) {
+                let offset = (middle + mean) / unit * 65_536.0;
+                prop_assert!((format.scale.offset as f64 - offset).abs() <= 0.5, "{offset}");
+            }
         }
     }
 

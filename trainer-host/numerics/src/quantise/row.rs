@@ -78,8 +78,9 @@ impl RowQuantiser<'_> {
         let mut last = 0;
         for wanted in scales {
             let (mult, scale) = multiplier(wanted, self.gain)?;
+            // Clips below the least scale, or between two multipliers.
             if mult == last {
-                break;
+                continue;
             }
             last = mult;
             let (row, error) = match self.curvature {
@@ -142,4 +143,213 @@ impl RowQuantiser<'_> {
 fn multiplier(scale: f64, gain: f64) -> Option<(i32, f64)> {
     let mult = (scale * gain).ceil();
     (mult < ACCUMULATOR_BOUND).then(|| (mult as i32, mult / gain))
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array2;
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
+    use super::*;
+
+    /// A row, and what decides its integers.
+    #[derive(Clone, Debug)]
+    struct Case {
+        t: Vec<f64>,
+        least: f64,
+        weight_max: f64,
+        clipping: Clipping,
+        square: Vec<f64>,
+        /// Of a rounding by (O1).
+        covariance: Option<Array2<f64>>,
+        mean: Vec<f64>,
+        gain: f64,
+        /// The sum of all magnitudes that fits.
+        most: f64,
+    }
+
+    /// What a row is rounded to.
+    type Integers = (i32, Vec<i8>, f64);
+
+    impl Case {
+        fn found(&self) -> Option<Row> {
+            let curvature = self.covariance.as_ref().map(Curvature::new);
+            let rows = RowQuantiser {
+                weight_max: self.weight_max,
+                clipping: self.clipping,
+                square: &self.square,
+                curvature: curvature.as_ref().map(|c| (c, self.mean.as_slice())),
+                gain: self.gain,
+            };
+            rows.quantise(&self.t, self.least, |row| self.fits(&row.weights, row.bias))
+        }
+
+        fn fits(&self, q: &[i8], bias: f64) -> bool {
+            q.iter().map(|q| f64::from(*q).abs()).sum::<f64>() + bias.abs() <= self.most
+        }
+
+        fn clips(&self) -> Vec<f64> {
+            let mut sorted: Vec<f32> = self.t.iter().map(|t| t.abs() as f32).collect();
+            sorted.sort_by(f32::total_cmp);
+            let percentile = percentile(&sorted, 0.98);
+            match self.clipping {
+                Clipping::MinMax => vec![self.largest()],
+                Clipping::Percentile => vec![percentile],
+                // From all down to a half in steps of a twentieth.
+                Clipping::MeanSquaredError => (10..=20)
+                    .rev()
+                    .map(|twentieths| f64::from(twentieths) / 20.0 * self.largest())
+                    .collect(),
+            }
+        }
+
+        fn largest(&self) -> f64 {
+            self.t.iter().map(|t| t.abs()).fold(0.0, f64::max)
+        }
+
+        /// (R1)
+        fn multiplier(&self, clip: f64) -> f64 {
+            (self.least.max(clip / self.weight_max) * self.gain).ceil()
+        }
+
+        /// The integers of one multiplier, without (R2), and the error in real units.
+        fn nearest(&self, mult: f64) -> (Integers, f64) {
+            let q: Vec<i8> = (self.t.iter())
+                .map(|t| (t * self.gain / mult).round())
+                .map(|q| q.clamp(-self.weight_max, self.weight_max) as i8)
+                .collect();
+            let error = self.left(&q, mult);
+            let error = error.iter().zip(&self.square).map(|(e, s)| e * e * s).sum();
+            ((mult as i32, q, 0.0), error)
+        }
+
+        /// The integers of one multiplier by (O1), with (R2), and the error in real units.
+        fn least_error(&self, covariance: &Array2<f64>, mult: f64) -> (Integers, f64) {
+            let curvature = Curvature::new(covariance);
+            let scale = mult / self.gain;
+            let in_scale: Vec<f64> = self.t.iter().map(|t| t / scale).collect();
+            let (q, _) = curvature.round(&in_scale, self.weight_max);
+            let left = self.left(&q, mult);
+            let bias = left.iter().zip(&self.mean).map(|(e, mean)| e * mean).sum();
+            ((mult as i32, q, bias), curvature.error(&left))
+        }
+
+        /// What is left of the row beside its integers.
+        fn left(&self, q: &[i8], mult: f64) -> Vec<f64> {
+            let scale = mult / self.gain;
+            (self.t.iter().zip(q))
+                .map(|(t, q)| t - f64::from(*q) * scale)
+                .collect()
+        }
+
+        /// The integers of each clip, with their error.
+        fn all(&self) -> Vec<(Integers, f64)> {
+            let mults = self.clips().into_iter().map(|clip| self.multiplier(clip));
+            mults
+                .map(|mult| match &self.covariance {
+                    Some(covariance) => self.least_error(covariance, mult),
+                    None => self.nearest(mult),
+                })
+                .collect()
+        }
+
+        /// Of all that fit the one of least error, and of equal ones the widest; else the nearest of the full range.
+        fn expected(&self) -> Integers {
+            let all = self.all().into_iter();
+            let fitting = all.filter(|((_, q, bias), _)| self.fits(q, *bias));
+            let best = fitting.min_by(|a, b| a.1.total_cmp(&b.1));
+            best.map_or_else(
+                || self.nearest(self.multiplier(self.largest())).0,
+                |best| best.0,
+            )
+        }
+    }
+
+    fn cases() -> impl Strategy<Value = Case> {
+        let values = |n: usize| proptest::collection::vec(-1.0f64..1.0, n);
+        let row = (2usize..9).prop_flat_map(move |n| {
+            let square = prop_oneof![
+                proptest::collection::vec(0.0f64..1.0, n),
+                // Inputs that never moved make no error.
+                Just(vec![0.0; n]),
+            ];
+            (values(n), square, values(n), values(4 * n))
+        });
+        let decisions = (
+            select(Clipping::ALL.to_vec()),
+            select(vec![7.0, 127.0]),
+            prop_oneof![Just(1e-4), 1e-3f64..0.1],
+            4.0f64..20.0,
+            any::<bool>(),
+            prop_oneof![Just(f64::INFINITY), 0.0f64..1.0],
+        );
+        (row, decisions).prop_map(
+            |((t, square, mean, factors), (clipping, weight_max, least, bits, asks, share))| {
+                let n = t.len();
+                let factors = Array2::from_shape_vec((4, n), factors).unwrap();
+                Case {
+                    most: share * weight_max * n as f64,
+                    covariance: asks.then(|| factors.t().dot(&factors)),
+                    gain: 2f64.powf(bits),
+                    t,
+                    least,
+                    weight_max,
+                    clipping,
+                    square,
+                    mean,
+                }
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn a_row_has_the_least_error_of_all_clips_that_fit(case in cases()) {
+            let row = case.found().unwrap();
+            let (mult, weights, bias) = case.expected();
+            prop_assert_eq!((row.mult, &row.weights), (mult, &weights));
+            prop_assert_eq!(row.scale, f64::from(mult) / case.gain);
+            prop_assert!((row.bias - bias).abs() < 1e-12, "{} {bias}", row.bias);
+        }
+
+        /// (R2) over some of the inputs.
+        #[test]
+        fn a_part_of_the_mean_error_is_that_of_the_later_inputs(case in cases(), first in 0usize..3) {
+            let row = case.found().unwrap();
+            let left = case.left(&row.weights, row.mult.into());
+            let later: f64 = (first..left.len()).map(|j| left[j] * case.mean[j]).sum();
+            let expected = if row.bias == 0.0 { 0.0 } else { later };
+            let found = row.mean_error(&case.t, &case.mean, first);
+            prop_assert!((found - expected).abs() < 1e-12, "{found} {expected}");
+        }
+    }
+
+    #[test]
+    fn a_multiplier_has_31_bits_or_there_is_none() {
+        for clipping in Clipping::ALL {
+            let case = |gain: f64| Case {
+                t: vec![127.0],
+                least: 1.0,
+                weight_max: 127.0,
+                clipping,
+                square: vec![1.0],
+                covariance: None,
+                mean: vec![0.0],
+                gain,
+                most: f64::INFINITY,
+            };
+            let most = f64::from(i32::MAX);
+            assert_eq!(case(most).found().unwrap().mult, i32::MAX);
+            assert!(case(most + 1.0).found().is_none());
+            // The full range is beyond, where its part is not.
+            let mut wide = case(most);
+            wide.t = (0..100).map(|n| if n == 0 { 200.0 } else { 1.0 }).collect();
+            wide.square = vec![1.0; 100];
+            let is_clipped = clipping == Clipping::Percentile;
+            assert_eq!(wide.found().is_some(), is_clipped, "{clipping:?}");
+            wide.most = 0.0;
+            assert!(wide.found().is_none(), "{clipping:?}");
+        }
+    }
 }

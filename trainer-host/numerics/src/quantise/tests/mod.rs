@@ -1,5 +1,9 @@
 //! The quantiser against the equations of its pages, over random networks of every kind.
 
+mod convolution;
+mod dense;
+mod walk;
+
 use lstm_nostd::kernels::Scheme;
 use ndarray::{Array2, ArrayView2};
 use proptest::prelude::*;
