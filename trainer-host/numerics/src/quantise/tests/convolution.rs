@@ -8,10 +8,10 @@ use super::dense::{Formats, one};
 use super::{Case, cases};
 use crate::network::{ConvActivation, DenseLayer, Padding};
 use crate::quantise::ConvIntegers;
+use crate::quantise::Rounding;
 use crate::quantise::calibrate::ConvRanges;
-use crate::quantise::convolution::empty;
+use crate::quantise::convolution::{Job, empty};
 use crate::quantise::magnitudes::Clipping;
-use crate::quantise::{QuantisedNetwork, Rounding};
 
 /// Up to the rounding of doubles.
 const EXACT: f64 = 1e-12;
@@ -22,10 +22,20 @@ fn cases_with_filters() -> impl Strategy<Value = Case> {
     })
 }
 
-/// The layer, what calibration saw of it, and all integers.
-fn quantised(case: &Case) -> (DenseLayer, ConvRanges, QuantisedNetwork) {
+/// The layer, what calibration saw of it, and its integers, each weight to the nearest.
+fn quantised(case: &Case) -> (DenseLayer, ConvRanges, ConvIntegers) {
+    let layer = case.network.conv.clone().unwrap();
     let ranges = case.calibration().conv.unwrap();
-    (case.network.conv.clone().unwrap(), ranges, case.quantised())
+    let job = Job {
+        name: String::new(),
+        conv: case.network.config.conv.as_ref().unwrap(),
+        layer: &layer,
+        ranges: &ranges,
+        scheme: case.schemes[0],
+        moments: None,
+    };
+    let integers = job.quantise(&case.plan()).unwrap();
+    (layer, ranges, integers)
 }
 
 /// What one is of the integer weight of filter `r` and column `j`, in real units, and of its integer bias: `mult ≪ shift`,
@@ -43,8 +53,7 @@ proptest! {
     #[test]
     fn filters_are_the_nearest_integers_of_the_least_scales(case in cases_with_filters()) {
         let case = case.plain();
-        let (layer, ranges, all) = quantised(&case);
-        let integers = all.conv.unwrap();
+        let (layer, ranges, integers) = quantised(&case);
         let scheme = case.schemes[0];
         let channels = case.network.config.inputs;
         let mut in_units = layer;
@@ -59,9 +68,7 @@ proptest! {
 
     #[test]
     fn a_channel_has_the_widest_range_that_leaves_every_row_its_scale(case in cases_with_filters()) {
-        let (layer, ranges, all) = quantised(&case);
-        let integers = all.conv.unwrap();
-        prop_assert_eq!(&all.input_range, &integers.input_range);
+        let (layer, ranges, integers) = quantised(&case);
         let width = case.schemes[0].width();
         let (margin, widest) = match width {
             Width::Int16 => (1.25, 32.0),
@@ -96,8 +103,11 @@ proptest! {
     #[test]
     fn integers_stand_for_values_within_half_a_unit(case in cases_with_filters()) {
         let case = case.plain();
-        let (layer, _, all) = quantised(&case);
-        let integers = all.conv.unwrap();
+        let (layer, _, integers) = quantised(&case);
+        // Other integers stand for other values.
+        let mut larger = integers.clone();
+        larger.content.filters.output_shift = 3;
+        prop_assert_eq!(larger.layer().weight, integers.layer().weight * 8.0);
         let real = integers.layer();
         for ((r, j), w) in layer.weight.indexed_iter() {
             let (unit, bias_unit) = units(&integers, r, j);
@@ -117,8 +127,9 @@ proptest! {
     #[test]
     fn a_rounding_by_output_error_keeps_the_mean_of_every_filter(case in cases_with_filters()) {
         let case = Case { rounding: Rounding::Gptq, clipping: Clipping::MinMax, ..case };
-        let (layer, _, all) = quantised(&case);
+        let (all, layer) = (case.quantised(), case.network.conv.clone().unwrap());
         let integers = all.conv.unwrap();
+        prop_assert_eq!(&all.input_range, &integers.input_range);
         let conv = case.network.config.conv.unwrap();
         let mut sum = Array1::<f64>::zeros(layer.weight.ncols());
         let mut windows = 0.0;
@@ -144,8 +155,7 @@ proptest! {
 
     #[test]
     fn the_shape_is_the_networks_and_that_of_an_empty_one(case in cases_with_filters()) {
-        let (_, _, all) = quantised(&case);
-        let mut content = all.conv.unwrap().content;
+        let mut content = quantised(&case).2.content;
         let (conv, channels) = (case.network.config.conv.unwrap(), case.network.config.inputs);
         prop_assert_eq!(usize::from(content.kernel), conv.kernel);
         prop_assert_eq!(usize::from(content.stride), conv.stride);
@@ -169,8 +179,7 @@ proptest! {
 
     #[test]
     fn outputs_of_eight_bits_have_a_step(case in cases_with_filters()) {
-        let (_, _, all) = quantised(&case);
-        let integers = all.conv.unwrap();
+        let (_, _, integers) = quantised(&case);
         let step = integers.format().map(|format| f64::from(format.step));
         match case.schemes[0].width() {
             Width::Int16 => prop_assert_eq!(step, None),
