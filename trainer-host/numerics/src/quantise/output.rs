@@ -124,14 +124,16 @@ mod tests {
             // Most often near what was seen.
             (sum, share) in (prop_oneof![-2i32..16, -2i32..16, -200i32..200], 0.5f32..1.0),
             width in select(vec![Width::Int16, Width::Int8]), still in prop_oneof![4 => Just(false), 1 => Just(true)],
+            share_of_mean in select(vec![0.0, 0.25, -1.0]),
         ) {
             let of = |(bits, share): (i32, f32)| f64::from(share) * 2f64.powi(bits);
             let reach = if still { 0.0 } else { of(seen) };
             let mean = offset.1 * 2f64.powi(offset.0);
-            let middle = reach / 4.0;
+            let middle = mean * share_of_mean;
             // Two weights that are 3/4 and 1/4 of the sum, on inputs of range 8.
             let sum = (seen.0 + sum).clamp(-130, 130);
             let seen = OutputRange { least: middle - reach, greatest: middle + reach };
+            let (middle, reach) = (seen.centre(), seen.reach());
             let share = (of((sum, share)) / 32.0) as f32;
             let layer = DenseLayer {
                 weight: array![[9.0, 9.0], [3.0 * share, -share]],
@@ -158,6 +160,27 @@ mod tests {
                 let offset = (middle + mean) / unit * 65_536.0;
                 prop_assert!((format.scale.offset as f64 - offset).abs() <= 0.5, "{offset}");
             }
+        }
+    }
+
+    #[test]
+    fn a_mean_that_brings_the_centre_to_zero_costs_no_bits() {
+        let layer = DenseLayer {
+            weight: array![[1e-9]],
+            bias: array![0.0],
+        };
+        for size in [1e9, -1e20, 1e30] {
+            let seen = OutputRange {
+                least: size,
+                greatest: size,
+            };
+            let of =
+                |seen, mean| OutputFormat::of(&layer, 0, (Width::Int16, 1.0), seen, mean).scale;
+            let nothing = OutputRange {
+                least: 0.0,
+                greatest: 0.0,
+            };
+            assert_eq!(of(seen, -size), of(nothing, 0.0), "{size}");
         }
     }
 
