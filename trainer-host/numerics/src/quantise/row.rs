@@ -280,16 +280,19 @@ mod tests {
             select(vec![7.0, 127.0]),
             prop_oneof![4 => Just(1e-4), 1 => 1e-3f64..0.1],
             4.0f64..20.0,
-            any::<bool>(),
+            (any::<bool>(), select(vec![1.0, 1e-4])),
             prop_oneof![2 => Just(f64::INFINITY), 1 => 0.0f64..1.0],
         );
         (row, decisions).prop_map(
-            |((t, square, mean, factors), (clipping, weight_max, least, bits, asks, share))| {
+            |(
+                (t, square, mean, factors),
+                (clipping, weight_max, least, bits, (asks, inputs), share),
+            )| {
                 let n = t.len();
                 let factors = Array2::from_shape_vec((4, n), factors).unwrap();
                 Case {
                     most: share * weight_max * n as f64,
-                    covariance: asks.then(|| factors.t().dot(&factors)),
+                    covariance: asks.then(|| factors.t().dot(&factors) * inputs),
                     gain: 2f64.powf(bits),
                     t,
                     least,
