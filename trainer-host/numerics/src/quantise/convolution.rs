@@ -4,8 +4,8 @@
 //! w = round(W S_c / s_r)    for the weights of channel c                                       (QC)
 //! ```
 //!
-//! `S_c` starts as the calibrated reach. With int16 activations it is widened as far as no row scale grows, as the first
-//! recurrent layer's is without a convolution.
+//! `S_c` starts as the calibrated reach. With int16 activations it is widened as far as no row scale grows, as the
+//! first recurrent layer's is without a convolution.
 
 use lstm_nostd::artifact::Conv;
 use lstm_nostd::kernels::{Scheme, Width};

@@ -1,8 +1,8 @@
 //! Quantisation: an f32 network, its calibration and a plan in, integers out.
 //!
 //! ```text
-//! magnitudes, calibrate, error, gptq, dequantise → moments, row, output → recurrent (rows → lstm, gru, gru_before → projected),
-//!   dense → convolution → layer_inputs → mod → fake
+//! magnitudes, calibrate, error, gptq, dequantise → moments, row, output → recurrent (rows → lstm, gru, gru_before →
+//!   projected), dense → convolution → layer_inputs → mod → fake
 //! ```
 //!
 //! The arithmetic that these integers enter is `docs/numerics.md`; here are the choices. `W` is the largest

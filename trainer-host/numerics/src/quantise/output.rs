@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! value_r = (offset_r + raw_r) · 2^(e_r − 16)                 lstm_nostd::layers::output
-//! e_r      = ⌈log₂ reach_r⌉ − 7                               the largest distance is 2⁷ to 2⁸ in Q15.16   (QO1)
+//! e_r      = ⌈log₂ reach_r⌉ − 7                               the largest distance is 2⁶ to 2⁷ in Q15.16   (QO1)
 //! offset_r = round((centre_r + mean_r) · 2^(16 − e_r))                                            (QO2)
 //! ```
 //!

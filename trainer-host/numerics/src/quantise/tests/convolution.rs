@@ -38,8 +38,8 @@ fn quantised(case: &Case) -> (DenseLayer, ConvRanges, ConvIntegers) {
     (layer, ranges, integers)
 }
 
-/// What one is of the integer weight of filter `r` and column `j`, in real units, and of its integer bias: `mult ≪ shift`,
-/// of which 32 bits are dropped, is the range of the outputs over that of the inputs.
+/// What an integer weight of one is worth in filter `r` and column `j`, and an integer bias of one. A product with
+/// `mult`, shifted to the left, drops 32 bits; full integers are the ranges of inputs and outputs.
 fn units(integers: &ConvIntegers, r: usize, j: usize) -> (f64, f64) {
     let filters = &integers.content.filters;
     let high_word = f64::from(filters.mult[r] as u32) * f64::from(1u32 << filters.output_shift);

@@ -273,7 +273,7 @@ proptest! {
             moments: Some(Moments { mean: Array1::zeros(2), covariance: Array2::eye(2) }),
         };
         let (found, _) = case.job().quantise().unwrap();
-        prop_assert_eq!(&found.weight[0], &[scheme.weight_max() as i8, whole]);
+        prop_assert_eq!(&found.weight[0], &[scheme.weight_max(), whole]);
         // A mean of the second input that its remainder takes the bias there with.
         let formats = case.formats();
         let scale = formats.assert_multiplier(&found, 0)?;

@@ -116,6 +116,41 @@ fn assert_recurrent_inputs(
     })
 }
 
+/// Shifts and ranges of all layers' inputs.
+fn assert_inputs(
+    case: &Case,
+    calibration: &Calibration,
+    all: &QuantisedNetwork,
+) -> Result<(), TestCaseError> {
+    let mut below = assert_recurrent_inputs(case, calibration, all)?;
+    prop_assert_eq!(all.relu_range.len() + 1, all.dense.len());
+    prop_assert_eq!(all.dense_range.len(), all.dense.len());
+    for (l, layer) in all.dense.iter().enumerate() {
+        let width = layer.scheme.width();
+        let (shift, range) = converted(below, width);
+        prop_assert_eq!(layer.input_shift, shift);
+        prop_assert!(
+            nearly(all.dense_range[l], range),
+            "{l}: {} {range}",
+            all.dense_range[l]
+        );
+        if let Some(range) = all.relu_range.get(l) {
+            below = (
+                width,
+                *range,
+                calibration.dense[l].reach(case.clipping, width),
+            );
+        }
+    }
+    let content: Vec<_> = all
+        .recurrent
+        .iter()
+        .map(|layer| layer.content.clone())
+        .collect();
+    prop_assert_eq!(all.recurrent_content(), content);
+    Ok(())
+}
+
 /// Half a unit from each weight and bias of the dense layers to what its integer stands for.
 fn assert_dense_values(case: &Case, all: &QuantisedNetwork) -> Result<(), TestCaseError> {
     let fake = all.fake(&case.network.config).network;
@@ -169,7 +204,8 @@ fn rebuilt(case: Case, seed: u64, change: impl Fn(&mut NetworkConfig)) -> Case {
     }
 }
 
-/// Layers both ways with a projection, whose units show little, so that the weights of one of the halves decide the range.
+/// Layers both ways with a projection, and means over time above them. Units show little, so that the weights of one of
+/// the halves decide the range.
 fn cases_of_projected_halves() -> impl Strategy<Value = Case> {
     (cases(), any::<u64>(), any::<(bool, bool)>()).prop_map(|(case, seed, (two, larger))| {
         let case = Case {
@@ -181,6 +217,7 @@ fn cases_of_projected_halves() -> impl Strategy<Value = Case> {
                 peepholes: false,
                 outputs: 2,
             };
+            config.mode = Mode::SequenceToMean;
             let above = two.then_some(Direction::Forward);
             let halves = [Direction::Forward, Direction::Beside];
             config.directions = halves.into_iter().chain(above).collect();
@@ -205,21 +242,7 @@ proptest! {
     #[test]
     fn every_layer_reads_what_the_one_below_hands_on(case in cases()) {
         let case = Case { rounding: Rounding::Nearest, ..case };
-        let (calibration, all) = (case.calibration(), case.quantised());
-        let mut below = assert_recurrent_inputs(&case, &calibration, &all)?;
-        prop_assert_eq!(all.relu_range.len() + 1, all.dense.len());
-        prop_assert_eq!(all.dense_range.len(), all.dense.len());
-        for (l, layer) in all.dense.iter().enumerate() {
-            let width = layer.scheme.width();
-            let (shift, range) = converted(below, width);
-            prop_assert_eq!(layer.input_shift, shift);
-            prop_assert!(nearly(all.dense_range[l], range), "{l}: {} {range}", all.dense_range[l]);
-            if let Some(range) = all.relu_range.get(l) {
-                below = (width, *range, calibration.dense[l].reach(case.clipping, width));
-            }
-        }
-        let content: Vec<_> = all.recurrent.iter().map(|layer| layer.content.clone()).collect();
-        prop_assert_eq!(all.recurrent_content(), content);
+        assert_inputs(&case, &case.calibration(), &case.quantised())?;
     }
 
     #[test]
@@ -281,6 +304,7 @@ proptest! {
     #[test]
     fn projected_halves_hand_on_one_range_that_both_need(case in cases_of_projected_halves()) {
         let (calibration, all) = (case.calibration(), case.quantised());
+        assert_inputs(&case, &calibration, &all)?;
         let needed = |l: usize| {
             let RecurrentLayer::Projected(layer) = &case.network.recurrent[l] else {
                 panic!("every layer has a projection");
