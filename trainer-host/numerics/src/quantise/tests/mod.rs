@@ -3,6 +3,7 @@
 mod convolution;
 mod dense;
 mod walk;
+mod recurrent;
 
 use lstm_nostd::kernels::Scheme;
 use ndarray::{Array2, ArrayView2};
