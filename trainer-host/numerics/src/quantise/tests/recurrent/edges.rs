@@ -1,6 +1,6 @@
 //! What is too large for the formats, and the ranges of the first layer's inputs.
 
-use lstm_nostd::kernels::Width;
+use lstm_nostd::kernels::{Scheme, Width};
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -8,6 +8,7 @@ use super::super::{Case, Noise, cases};
 use super::cases::{LayerCase, NAME, pairs, up_to};
 use super::is_near;
 use super::plain::Plain;
+use super::rounding::gru;
 use crate::network::RecurrentLayer;
 use crate::quantise::QuantiseError;
 use crate::quantise::magnitudes::Clipping;
@@ -76,6 +77,21 @@ proptest! {
             prop_assert!(is_near(narrowest[j], expected), "{j}: {}, {expected}", narrowest[j]);
             prop_assert!(is_near(widest[j], expected * wider), "{j}: {}", widest[j]);
         }
+    }
+}
+
+/// 0.43 times 2^13 is beyond the recurrent weight at every shift: the largest one has the least noise.
+#[test]
+fn no_shift_of_inputs_is_beyond_those_of_the_engine_and_the_search() {
+    for (scheme, most) in [(Scheme::W8a8, 15), (Scheme::W4a16, 10)] {
+        let range = vec![8192.0];
+        let mut case = gru(0.0);
+        case.layer.bias_mut().fill(0.0);
+        case.ranges.input_square = vec![range[0] * range[0] / 3.0];
+        (case.narrowest, case.widest) = (range.clone(), range);
+        (case.scheme, case.moments) = (scheme, [const { None }; 3]);
+        let (layer, _) = case.quantised().unwrap();
+        assert_eq!(layer.content.x_shift(), most, "{scheme:?}");
     }
 }
 

@@ -158,7 +158,7 @@ proptest! {
 }
 
 /// A GRU of one unit on one input, the mean of which is `mean`. Biases of the candidate fill its accumulator.
-fn gru(mean: f64) -> LayerCase {
+pub(super) fn gru(mean: f64) -> LayerCase {
     let mut layer = Cell::Gru.zeros(1, 1);
     let [w_x, w_h] = layer.weights_mut();
     (w_x[[2, 0]], w_h[[2, 0]]) = (0.4321, 0.1234);
