@@ -140,7 +140,7 @@ impl RowQuantiser<'_> {
 }
 
 /// The integer multiplier of a scale, rounded up, and the scale that it stands for exactly.
-fn multiplier(scale: f64, gain: f64) -> Option<(i32, f64)> {
+pub(super) fn multiplier(scale: f64, gain: f64) -> Option<(i32, f64)> {
     let mult = (scale * gain).ceil();
     (mult < ACCUMULATOR_BOUND).then(|| (mult as i32, mult / gain))
 }

@@ -12,7 +12,7 @@ use crate::quantise::error::too_large;
 use crate::quantise::gptq::Curvature;
 use crate::quantise::magnitudes::Magnitudes;
 use crate::quantise::moments::Moments;
-use crate::quantise::row::{Row, RowQuantiser};
+use crate::quantise::row::{Row, RowQuantiser, multiplier};
 use crate::quantise::{
     ACCUMULATOR_BOUND, Plan, Q15, QuantiseError, SMALLEST_SCALE, narrowing_shift, range_margin,
 };
@@ -148,7 +148,7 @@ impl Rows<'_> {
         Ok((rows, formats))
     }
 
-    /// The shifts and input ranges of least noise (Q4).
+    /// The shifts and input ranges of least noise (Q4) among those whose scales have multipliers, if any have.
     fn formats(&self, recurrent: &[RecurrentRow], narrowest: &[f64], widest: &[f64]) -> Formats {
         let ranges = self.job.ranges;
         let width = self.job.scheme.width();
@@ -177,7 +177,12 @@ impl Rows<'_> {
                 let noise = |format: &(i32, Vec<f64>, Vec<f64>)| {
                     noise(ranges, format) / allowance(format.0)
                 };
-                noise(a).total_cmp(&noise(b))
+                let too_large = |(_, _, scales): &(i32, Vec<f64>, Vec<f64>)| {
+                    scales
+                        .iter()
+                        .any(|scale| multiplier(*scale, GATE_GAIN).is_none())
+                };
+                (too_large(a).cmp(&too_large(b))).then(noise(a).total_cmp(&noise(b)))
             })
             .expect("at least one shift is tried");
         Formats {

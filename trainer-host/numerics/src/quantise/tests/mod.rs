@@ -2,8 +2,8 @@
 
 mod convolution;
 mod dense;
-mod walk;
 mod recurrent;
+mod walk;
 
 use lstm_nostd::kernels::Scheme;
 use ndarray::{Array2, ArrayView2};

@@ -95,6 +95,25 @@ fn no_shift_of_inputs_is_beyond_those_of_the_engine_and_the_search() {
     }
 }
 
+/// A weight of 3 on inputs of one takes a scale of 3 · 2^8 / 127, which is six: no multiplier is as large.
+#[test]
+fn shifts_alike_give_way_where_their_scale_is_too_large() {
+    let mut case = gru(0.0);
+    let [w_x, _] = case.layer.weights_mut();
+    w_x[[2, 0]] = 3.0;
+    case.layer.bias_mut().fill(0.0);
+    (case.scheme, case.equal_shifts) = (Scheme::W8a8, true);
+    case.moments = [const { None }; 3];
+    let (layer, _) = case.quantised().unwrap();
+    assert_eq!(layer.content.h_shift(), 0);
+    assert_ne!(layer.content.x_shift(), 0);
+    // A scale of three can be.
+    let [w_x, _] = case.layer.weights_mut();
+    w_x[[2, 0]] = 1.5;
+    let (layer, _) = case.quantised().unwrap();
+    assert_eq!(layer.content.x_shift(), 0);
+}
+
 /// A layer whose largest cell is this one.
 fn with_cell(case: &LayerCase, largest: f64) -> LayerCase {
     let mut case = case.clone();

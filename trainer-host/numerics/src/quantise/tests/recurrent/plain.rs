@@ -199,9 +199,16 @@ impl<'a> Plain<'a> {
             .collect()
     }
 
+    /// Of least noise among those whose scales are below 4, which multipliers hold, if there are any.
     pub(super) fn least_noise(&self) -> Formats {
         let all = self.all_formats();
-        let best = all.iter().min_by(|a, b| a.noise.total_cmp(&b.noise));
+        let fit = |formats: &&Formats| formats.scales.iter().all(|scale| *scale < 4.0);
+        let fitting: Vec<&Formats> = all.iter().filter(fit).collect();
+        let among = match fitting.is_empty() {
+            true => all.iter().collect(),
+            false => fitting,
+        };
+        let best = among.into_iter().min_by(|a, b| a.noise.total_cmp(&b.noise));
         best.unwrap().clone()
     }
 
