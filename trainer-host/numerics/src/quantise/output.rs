@@ -8,7 +8,8 @@
 //!
 //! The centre is the middle of what the network gives on the calibration's sequences, and the reach what it is away
 //! from there, so that 23 bits of each output are left, whatever its mean and the other outputs are, and room for
-//! 128 times as much. The mean, of the targets, is no part of the network.
+//! 256 times as much. An output that moves less than its weights could make it move has a larger exponent where the
+//! accumulator, or the multiplier of int8 inputs, asks for it. The mean, of the targets, is no part of the network.
 
 use lstm_nostd::OutputScale;
 use lstm_nostd::kernels::Width;
