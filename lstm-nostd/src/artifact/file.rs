@@ -19,8 +19,6 @@ use crate::task::{Mode, Task};
 
 /// The most bytes of a name.
 pub const MAX_NAME_BYTES: usize = u8::MAX as usize;
-/// The most bytes of a file.
-const MAX_FILE_BYTES: usize = i32::MAX as usize;
 
 /// The content of a model file, owned.
 #[derive(Clone, Debug, PartialEq)]
@@ -92,10 +90,11 @@ impl ModelFile {
         }
         body.0.extend(names);
         let length = size_of::<Header>() + body.0.len() + CHECKSUM_BYTES;
+        // Cores of 32 bits have no slices of more bytes.
         let file_bytes = i32::try_from(length).map_err(|_| WriteError::TooLarge {
             field: "bytes",
             found: length,
-            most: MAX_FILE_BYTES,
+            most: i32::MAX.unsigned_abs() as usize,
         })?;
         header.file_bytes = file_bytes.unsigned_abs();
         let mut out = Writer(Vec::with_capacity(length));

@@ -149,8 +149,8 @@ pub const fn check_first_layer_of_window(file: &[u8]) {
 }
 
 const fn check_layers(file: &[u8], sizes: Sizes) {
-    const MEAN: u8 = Mode::SequenceToMean.code();
-    if matches!(file[offset_of!(Header, mode)], MEAN) && !cfg!(feature = "mean") {
+    let mode = file[offset_of!(Header, mode)];
+    if mode == Mode::SequenceToMean.code() && !cfg!(feature = "mean") {
         panic!("{}", ArtifactError::NO_MEAN);
     }
     let scales = match task_of_file(file) {
@@ -180,9 +180,9 @@ const FIRST: [LayerKind; 6] = [
     LayerKind::Conv,
 ];
 
-/// The first one of these layers, of which only the begin is looked at.
+/// Checks the record of the first of these layers.
 const fn check_layer(layers: &[u8]) {
-    // A file that ends before is damaged, which `Model::parse` says better, and so it does of unknown kinds and schemes.
+    // Of files that end before, and of unknown kinds and schemes, `Model::parse` says better what is wrong.
     let Some(record) = layers.first_chunk::<{ size_of::<RecurrentRecord>() }>() else {
         return;
     };

@@ -85,11 +85,11 @@ fn parse(file: &[u8], needs_step: bool) -> Result<Parsed<'_>, ArtifactError> {
     let mut reader = Reader::new(content, file.len());
     let header = Header::read(&mut reader)?;
     let (task, mode) = (header.task()?, header.mode()?);
-    if matches!(mode, Mode::SequenceToMean) && !cfg!(feature = "mean") {
+    if mode == Mode::SequenceToMean && !cfg!(feature = "mean") {
         return Err(ArtifactError::MeanLeftOut);
     }
     let (inputs, outputs) = (header.inputs.into(), header.outputs.into());
-    if matches!(header.front_end_words, 1..) && !cfg!(feature = "front-end") {
+    if header.front_end_words > 0 && !cfg!(feature = "front-end") {
         return Err(ArtifactError::FrontEndLeftOut);
     }
     #[cfg(feature = "front-end")]

@@ -167,6 +167,9 @@ fn every_field_of_a_dense_record_is_held_to_its_range() {
             assert_eq!(field(reserved, &[9]), ("reserved byte", 9, (0, 0)));
         }
     }
+    // Rows of two outputs stand alone in every order.
+    let order = refused(&file, (LayerKind::Dense, 1), output + 10, &[1]);
+    assert_eq!(order, ("order", 1, (0, 0)));
     for output_shift in [0, 15] {
         let mut file = example();
         file.dense[0].output_shift = output_shift;
@@ -212,9 +215,24 @@ fn every_field_of_a_convolution_is_held_to_its_range_and_read_at_its_ends() {
     let file = with(1, conv);
     let bytes = file.to_bytes().unwrap();
     assert_eq!(ModelFile::from(&Model::parse(&bytes).unwrap()), file);
+    let record = |inputs: usize| CHANNELS + inputs * 16 + 2 * 12;
+    for order in Order::ALL
+        .into_iter()
+        .filter(|order| order.of(Scheme::W4a16) == *order)
+    {
+        let code = order.code();
+        if code > 0 {
+            let found = refused(&file, (LayerKind::Conv, 0), record(1) + 10, &[code]);
+            assert_eq!(found, ("order", code.into(), (0, 0)));
+        }
+    }
     // 17 channels of 4096 steps are more weights than a filter may have.
     conv.kernel = 1;
-    let record = CHANNELS + 17 * 16 + 2 * 12;
-    let window = refused(&with(17, conv), (LayerKind::Conv, 0), record + 12, &[0, 16]);
+    let window = refused(
+        &with(17, conv),
+        (LayerKind::Conv, 0),
+        record(17) + 12,
+        &[0, 16],
+    );
     assert_eq!(window, ("window", 17 * 4096, (1, 65_535)));
 }

@@ -121,8 +121,8 @@ fn stratified(data: &Dataset, count: usize, rng: &mut ChaCha8Rng) -> Vec<Vec<usi
 
 /// Gives each group, the largest first, to the fold that is left nearest to its share of every class.
 ///
-/// With h of a class in a fold, n in the group, and a share of s, that is the fold of the least `Σ (h + n − s)² − (h − s)²`,
-/// summed over the classes. All but `2 Σ h n` of it is the same for every fold.
+/// With h of a class in a fold, n in the group, and a share of s, that is the fold of the least
+/// `Σ (h + n − s)² − (h − s)²`, summed over the classes. All but `2 Σ h n` of it is the same for every fold.
 fn grouped(
     data: &Dataset,
     mut groups: Vec<Vec<usize>>,

@@ -228,8 +228,8 @@ fn alike(members: &[Vec<usize>], stratum: &[usize], seed: u64) -> Vec<Alike> {
 /// Adds whole groups, each time the one that brings the classes nearest to their share. A group that is all that is
 /// left of a class is taken last.
 ///
-/// What a group brings only becomes less, so that the best of the old offers is the best if it still stands. Of two groups
-/// or more, the last one is all that is left of its classes, and stays.
+/// What a group brings only becomes less, so that the best of the old offers is the best if it still stands. Of two
+/// groups or more, the last one is all that is left of its classes, and stays.
 fn grouped(data: &Dataset, members: &[Vec<usize>], share: f64, seed: u64) -> Split {
     let (stratum, strata) = strata_of(data);
     let mut in_training = vec![0.0; strata];

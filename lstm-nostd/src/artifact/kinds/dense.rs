@@ -16,7 +16,7 @@ use crate::artifact::layer::{
 };
 use crate::artifact::rows::{checked_order, reach};
 use crate::artifact::{LayerError, LayerKind};
-use crate::kernels::{DenseParameters, Scheme, Width};
+use crate::kernels::{DenseParameters, Scheme, Width, dense_groups};
 use crate::layers::LayerSize;
 
 pub(super) const MAX_OUTPUT_SHIFT: u8 = 15;
@@ -83,6 +83,9 @@ pub(super) fn sections<'m>(
     (output_shift, input_shift): (u32, u32),
 ) -> Result<DenseParameters<'m>, Stop> {
     let order = checked_order(scheme, order_code)?;
+    if dense_groups(order, outputs) == 0 {
+        layer_range("order", order_code.into(), 0, 0)?;
+    }
     let sizes = (inputs, outputs);
     let words = DenseParameters::words(scheme, order, sizes);
     let words = words.into_iter().fold(0, usize::saturating_add);

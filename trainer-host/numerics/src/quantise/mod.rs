@@ -20,7 +20,7 @@
 //!   `S_j` gives column j larger weights, hence less rounding noise (Q4).
 //! * `κ`, which the layer's `x_shift` is 16 − b more than, is the one with the least noise `E_κ`. With int8
 //!   activations, `x_shift = n` is taken if its noise is but a tenth more or if it is asked for: M55 then
-//!   needs fewer instructions. A κ by which a row's scale is too large for its multiplier gives way to others.
+//!   needs fewer instructions. If a row's scale were then too large for a multiplier, another κ is taken.
 //! * `n`, the shift of an int8 hidden state, is the least that covers the calibrated reach.
 //! * `m`, the cell's integer bits, covers twice the reach of the calibrated cells.
 //! * A row that could overflow its 32-bit accumulator gets a larger scale until it cannot.
@@ -115,7 +115,8 @@ pub struct Plan<'a> {
     pub clipping: Clipping,
     /// How weights become integers.
     pub rounding: Rounding,
-    /// Whether layers of int8 activations get `x_shift = n` whatever it costs.
+    /// Whether layers of int8 activations get `x_shift = n` whatever noise it adds. Where no multiplier holds the scales
+    /// that this needs, they do not.
     pub equal_shifts: bool,
 }
 

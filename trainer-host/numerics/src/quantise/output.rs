@@ -19,13 +19,11 @@ use crate::quantise::calibrate::OutputRange;
 
 /// The largest distance is brought to two to this power.
 const REACH_BITS: i32 = 7;
-/// The largest output that Q15.16 holds, as a power of two; with int8 inputs, what the multiplier of a row holds.
-const fn largest_bits(width: Width) -> i32 {
-    match width {
-        Width::Int16 => 15,
-        Width::Int8 => 12,
-    }
-}
+/// The largest output that Q15.16 holds, as a power of two.
+const LARGEST_BITS: i32 = 15;
+/// The largest weight times the range of int8 inputs that a row may have, as a power of two: multipliers hold scales
+/// below 32, hence weights below 127 · 32 = 4064.
+const LARGEST_INT8_BITS: i32 = 11;
 /// Fraction bits of an output.
 const FRACTION_BITS: i32 = 16;
 /// An offset has at most so many bits.
@@ -58,10 +56,19 @@ impl OutputFormat {
         mean: f64,
     ) -> Self {
         let centre = seen.centre();
-        let sum: f64 = layer.weight.row(r).iter().map(|w| f64::from(w.abs())).sum();
-        // Of what was seen, of what the weights could give at all, and of the offset.
+        let weights = layer
+            .weight
+            .row(r)
+            .mapv(|w| f64::from(w.abs()) * input_range);
+        let largest = weights.iter().copied().fold(0.0, f64::max);
+        let for_multiplier = match width {
+            Width::Int16 => -MAX_EXPONENT,
+            Width::Int8 => bits(largest) - LARGEST_INT8_BITS,
+        };
+        // Of what was seen, of what the weights could give at all, of the multiplier, and of the offset.
         let exponent = (bits(seen.reach()) - REACH_BITS)
-            .max(bits(sum * input_range) + 1 - largest_bits(width))
+            .max(bits(weights.sum()) + 1 - LARGEST_BITS)
+            .max(for_multiplier)
             .max(bits((centre + mean).abs()) + FRACTION_BITS - OFFSET_BITS)
             .clamp(-MAX_EXPONENT, MAX_EXPONENT);
         let offset = (centre + mean) * 2f64.powi(FRACTION_BITS - exponent);
@@ -140,17 +147,16 @@ mod tests {
                 weight: array![[9.0, 9.0], [3.0 * share, -share]],
                 bias: Array1::zeros(2),
             };
-            let sum = f64::from(4.0 * share) * 8.0;
+            let (sum, largest) = (f64::from(4.0 * share) * 8.0, f64::from(3.0 * share) * 8.0);
             let format = OutputFormat::of(&layer, 1, (width, 8.0), seen, mean);
             prop_assert_eq!(format.centre, middle);
-            // Q15.16 ends at 2¹⁵, and one bit of it is for the bias; the multiplier of int8 inputs ends at 2¹².
-            let largest = match width {
-                Width::Int16 => 2f64.powi(14),
-                Width::Int8 => 2f64.powi(11),
-            };
+            // Multipliers of int16 inputs hold more than any sum that has room.
+            let has_multiplier = |unit: f64| width == Width::Int16 || largest <= 2048.0 * unit;
             let whole = |unit: f64| (middle + mean).abs() / unit * 65_536.0;
+            // Q15.16 ends at 2¹⁵, and one bit of it is for the bias.
             let has_room = |unit: f64| {
-                reach <= 128.0 * unit && sum <= largest * unit && whole(unit) <= 2f64.powi(61)
+                let fits = reach <= 128.0 * unit && sum <= 16_384.0 * unit;
+                fits && has_multiplier(unit) && whole(unit) <= 2f64.powi(61)
             };
             let unit = format.unit();
             prop_assert_eq!(unit, 2f64.powi(i32::from(format.scale.exponent) + 16));
