@@ -35,7 +35,7 @@ use super::narrow::Narrow;
 use super::stored::{Groups, Store};
 use super::{Place, fours, row_blocks};
 use crate::activation::{TABLES, Tables};
-#[cfg(any(feature = "gru", feature = "gru-before", feature = "coupled"))]
+#[cfg(any(feature = "gru", feature = "coupled"))]
 use crate::kernels::Activation;
 #[cfg(feature = "coupled")]
 use crate::kernels::coupled::CoupledBatch;
