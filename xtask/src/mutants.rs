@@ -209,6 +209,8 @@ fn cargo(copy: &Copy, part: &Part, command: &str) -> Command {
         .env("CARGO_PROFILE_DEV_DEBUG", "0")
         // What one change made fail would be tried first with the next one, which the repository's tests would not do.
         .env("PROPTEST_DISABLE_FAILURE_PERSISTENCE", "1")
+        // That a case fails is enough; a smaller one says no more.
+        .env("PROPTEST_MAX_SHRINK_ITERS", "0")
         .arg(command);
     for feature in part.features {
         cargo.args(["--features", feature]);
