@@ -38,8 +38,8 @@ impl<'a> LayerInputs<'a> {
         }))
     }
 
-    /// Of what the rows of recurrent layer `l` see: `[x_t; h_{t−1}]`; `[x_t; r_t ⊙ h_{t−1}]`, where candidates see that;
-    /// and what the units show, m, where there is a projection.
+    /// Of what the rows of recurrent layer `l` see: `[x_t; h_{t−1}]`; `[x_t; r_t ⊙ h_{t−1}]`, where candidates see
+    /// that; and what the units show, m, where there is a projection.
     pub(super) fn of_recurrent(&self, l: usize) -> [Option<Moments>; 3] {
         let Some((network, formats)) = self.hybrid.as_ref() else {
             return [const { None }; 3];

@@ -179,6 +179,7 @@ pub(crate) fn percentile(sorted: &[f32], share: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::quantise::tests::split_mix;
     use ndarray::Array2;
     use proptest::prelude::*;
 
@@ -211,20 +212,9 @@ mod tests {
         sample.iter().map(error).sum()
     }
 
-    /// SplitMix64 as published: its outputs from this seed on.
-    fn split_mix(mut seed: u64) -> impl Iterator<Item = u64> {
-        std::iter::repeat_with(move || {
-            seed = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
-            let mut z = seed;
-            for (shift, factor) in [
-                (30, 0xBF58_476D_1CE4_E5B9),
-                (27, 0x94D0_49BB_1331_11EB),
-                (31, 1u64),
-            ] {
-                z = (z ^ (z >> shift)).wrapping_mul(factor);
-            }
-            z
-        })
+    /// Outputs of SplitMix64 from this seed on.
+    fn hashes(mut seed: u64) -> impl Iterator<Item = u64> {
+        std::iter::repeat_with(move || split_mix(&mut seed))
     }
 
     proptest! {
@@ -245,7 +235,7 @@ mod tests {
                 total.merge(&own);
                 // The outputs behind the seed n γ begin with the number n + 1.
                 let before = ((part as u64) << 32).wrapping_sub(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-                for (value, hash) in values.iter().zip(split_mix(before)) {
+                for (value, hash) in values.iter().zip(hashes(before)) {
                     largest = largest.max(value.abs());
                     kept.extend((hash % stride == 0).then_some(value.abs()));
                 }
@@ -352,7 +342,7 @@ mod tests {
             0x06C4_5D18_8009_454F,
         ];
         assert_eq!([1, 2, 3].map(hash), published);
-        assert!(split_mix(0).take(3).eq(published));
+        assert!(hashes(0).take(3).eq(published));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use ndarray::{Array2, ArrayView2};
 use proptest::prelude::*;
 
 use super::layer_inputs::{head_reads, reads};
-use super::{Case, Noise, cases, network};
+use super::{Case, Noise, cases, is_near, network};
 use crate::network::{
     Cell, ConvActivation, Convolution, Direction, Head, Mode, NetworkConfig, Padding,
 };
@@ -88,7 +88,7 @@ fn mean_squares(all: &[Array2<f32>]) -> Vec<f64> {
 }
 
 fn are_close(found: &[f64], expected: &[f64]) -> bool {
-    let close = |(a, b): (&f64, &f64)| (a - b).abs() <= TOLERANCE * b.abs();
+    let close = |(a, b): (&f64, &f64)| is_near(*a, *b, TOLERANCE);
     found.len() == expected.len() && found.iter().zip(expected).all(close)
 }
 

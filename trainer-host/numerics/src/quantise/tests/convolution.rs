@@ -4,8 +4,8 @@ use lstm_nostd::kernels::Width;
 use ndarray::Array1;
 use proptest::prelude::*;
 
-use super::dense::{Formats, one};
-use super::{Case, cases};
+use super::dense::{Formats, high_word};
+use super::{Case, cases, is_near, one};
 use crate::network::{ConvActivation, DenseLayer, Padding};
 use crate::quantise::ConvIntegers;
 use crate::quantise::Rounding;
@@ -38,12 +38,11 @@ fn quantised(case: &Case) -> (DenseLayer, ConvRanges, ConvIntegers) {
     (layer, ranges, integers)
 }
 
-/// What an integer weight of one is worth in filter `r` and column `j`, and an integer bias of one. A product with
-/// `mult`, shifted to the left, drops 32 bits; full integers are the ranges of inputs and outputs.
+/// What an integer weight of one is worth in filter `r` and column `j`, and an integer bias of one. Full integers are
+/// the ranges of inputs and outputs.
 fn units(integers: &ConvIntegers, r: usize, j: usize) -> (f64, f64) {
     let filters = &integers.content.filters;
-    let high_word = f64::from(filters.mult[r] as u32) * f64::from(1u32 << filters.output_shift);
-    let unit = high_word / 2f64.powi(32) * integers.output_range;
+    let unit = high_word(filters, r) * integers.output_range;
     let channels = integers.input_range.len();
     let weight = unit / integers.input_range[j % channels];
     (weight, unit / one(filters.scheme))
@@ -113,11 +112,11 @@ proptest! {
             let (unit, bias_unit) = units(&integers, r, j);
             let filters = &integers.content.filters;
             let exact = f64::from(filters.weight[r][j]) * unit;
-            prop_assert!((f64::from(real.weight[[r, j]]) - exact).abs() <= exact.abs() * 1e-7);
+            prop_assert!(is_near(real.weight[[r, j]].into(), exact, 1e-7));
             let error = exact - f64::from(*w);
             prop_assert!(error.abs() <= unit * 0.5001, "{error} {unit}");
             let exact = f64::from(filters.bias[r]) * bias_unit;
-            prop_assert!((f64::from(real.bias[r]) - exact).abs() <= exact.abs() * 1e-7);
+            prop_assert!(is_near(real.bias[r].into(), exact, 1e-7));
             let error = exact - f64::from(layer.bias[r]);
             prop_assert!(error.abs() <= bias_unit * 0.5001, "{error} {bias_unit}");
         }

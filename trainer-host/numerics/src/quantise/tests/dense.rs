@@ -16,7 +16,7 @@ use ndarray::{Array1, Array2, array};
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::Noise;
+use super::{Noise, one};
 use crate::network::DenseLayer;
 use crate::quantise::QuantiseError;
 use crate::quantise::dense::Job;
@@ -26,12 +26,9 @@ use crate::quantise::moments::Moments;
 
 const ACCUMULATOR: f64 = 2_147_483_648.0;
 
-/// The integer of a value that is its range.
-pub(super) fn one(scheme: Scheme) -> f64 {
-    match scheme.width() {
-        Width::Int16 => 32_768.0,
-        Width::Int8 => 128.0,
-    }
+/// What the high word of a product with the multiplier of row `r`, shifted to the left, makes of one.
+pub(super) fn high_word(layer: &Dense, r: usize) -> f64 {
+    f64::from(layer.mult[r]) * 2f64.powi(i32::from(layer.output_shift) - 32)
 }
 
 /// What the rows of a layer share, from the equations above.

@@ -1,9 +1,10 @@
 //! The f32 network that stands for integers, and what its activations are rounded to, against `docs/numerics.md`.
 
-use lstm_nostd::kernels::{Scheme, Width};
+use lstm_nostd::kernels::Width;
 use proptest::prelude::*;
 
-use super::{Case, cases};
+use super::dense::high_word;
+use super::{Case, cases, is_near, one};
 use crate::network::{Cell, Mode};
 use crate::passes::activation_format::ActivationFormat;
 use crate::quantise::{QuantisedNetwork, RecurrentIntegers};
@@ -14,7 +15,7 @@ const TOLERANCE: f64 = 1e-6;
 /// Whether this is the step, in real units.
 fn is_step(found: Option<ActivationFormat>, step: Option<f64>) -> bool {
     match (found, step) {
-        (Some(found), Some(step)) => (f64::from(found.step) / step - 1.0).abs() < TOLERANCE,
+        (Some(found), Some(step)) => is_near(found.step.into(), step, TOLERANCE),
         (found, step) => found.is_none() && step.is_none(),
     }
 }
@@ -74,46 +75,51 @@ impl Formats<'_> {
     }
 }
 
-/// `w · mult · 2^(shift − 32)` is what a weight adds to an output, in units of the output for each unit of the input.
-fn gain(layer: &lstm_nostd::artifact::Dense, r: usize) -> f64 {
-    f64::from(layer.mult[r]) * 2f64.powi(i32::from(layer.output_shift) - 32)
+/// What an integer of one is worth in a row of a dense layer, in real units.
+pub(super) struct DenseUnits {
+    pub(super) weight: f64,
+    pub(super) bias: f64,
+    /// What an output of zero is.
+    pub(super) centre: f64,
 }
 
-fn full_scale(scheme: Scheme) -> f64 {
-    match scheme.width() {
-        Width::Int16 => 32_768.0,
-        Width::Int8 => 128.0,
-    }
-}
-
-fn is_close(found: f32, expected: f64) -> bool {
-    (f64::from(found) - expected).abs() <= TOLERANCE * expected.abs()
-}
-
-fn is_meaning_of_dense(
-    case: &Case,
-    quantised: &QuantisedNetwork,
-    l: usize,
-) -> Result<(), TestCaseError> {
-    let (integers, fake) = (&quantised.dense[l], quantised.fake(&case.network.config));
-    let found = &fake.network.dense[l];
-    // Integers in one of a real value.
-    let full_scale = full_scale(case.schemes[case.schemes.len() - quantised.dense.len() + l]);
-    let input = full_scale / quantised.dense_range[l];
-    for (r, (weights, bias)) in integers.weight.iter().zip(&integers.bias).enumerate() {
-        let (unit, centre) = match quantised.relu_range.get(l) {
-            Some(range) => (range / full_scale, 0.0),
+impl DenseUnits {
+    /// Of row `r` of dense layer `l`.
+    pub(super) fn of(case: &Case, quantised: &QuantisedNetwork, l: usize, r: usize) -> Self {
+        let one = one(case.schemes[case.schemes.len() - quantised.dense.len() + l]);
+        let (output, centre) = match quantised.relu_range.get(l) {
+            Some(range) => (range / one, 0.0),
             // Of a value, or of a logit in Q15.16, which the same exponent says.
             None => {
                 let format = quantised.outputs[r];
                 (2f64.powi(format.scale.exponent.into()), format.centre)
             }
         };
-        let gain = gain(integers, r) * unit;
-        prop_assert!(is_close(found.bias[r], f64::from(*bias) * gain + centre));
+        let bias = high_word(&quantised.dense[l], r) * output;
+        Self {
+            weight: bias * one / quantised.dense_range[l],
+            bias,
+            centre,
+        }
+    }
+}
+
+/// Whether each parameter of dense layer `l` is what its integer stands for.
+pub(super) fn is_meaning_of_dense(
+    case: &Case,
+    quantised: &QuantisedNetwork,
+    l: usize,
+) -> Result<(), TestCaseError> {
+    let (integers, fake) = (&quantised.dense[l], quantised.fake(&case.network.config));
+    let found = &fake.network.dense[l];
+    for (r, (weights, bias)) in integers.weight.iter().zip(&integers.bias).enumerate() {
+        let units = DenseUnits::of(case, quantised, l, r);
+        let expected = f64::from(*bias) * units.bias + units.centre;
+        prop_assert!(is_near(found.bias[r].into(), expected, TOLERANCE));
         prop_assert_eq!(weights.len(), found.weight.ncols());
         for (w, found) in weights.iter().zip(found.weight.row(r)) {
-            prop_assert!(is_close(*found, f64::from(*w) * gain * input));
+            let expected = f64::from(*w) * units.weight;
+            prop_assert!(is_near((*found).into(), expected, TOLERANCE));
         }
     }
     prop_assert_eq!(found.bias.len(), integers.bias.len());

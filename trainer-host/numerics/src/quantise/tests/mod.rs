@@ -1,7 +1,10 @@
 //! The quantiser against the equations of its pages, over random networks of every kind.
 
+mod calibration;
 mod convolution;
 mod dense;
+mod formats;
+mod layer_inputs;
 mod recurrent;
 mod walk;
 
@@ -9,10 +12,6 @@ use lstm_nostd::kernels::Scheme;
 use ndarray::{Array2, ArrayView2};
 use proptest::prelude::*;
 use proptest::sample::select;
-
-mod calibration;
-mod formats;
-mod layer_inputs;
 
 use super::calibrate::Calibration;
 use super::magnitudes::Clipping;
@@ -195,16 +194,54 @@ fn sequences(inputs: usize, noise: &mut Noise) -> Vec<Array2<f32>> {
     [9, 6, 12].map(sequence).into()
 }
 
-/// Pseudo-random values: SplitMix64.
+/// The largest weight, and the bits of activations.
+fn widths(scheme: Scheme) -> (f64, i32) {
+    match scheme {
+        Scheme::W8a16 => (127.0, 16),
+        Scheme::W8a8 => (127.0, 8),
+        Scheme::W4a16 => (7.0, 16),
+    }
+}
+
+/// The integer of a value that is its range.
+fn one(scheme: Scheme) -> f64 {
+    let (_, bits) = widths(scheme);
+    2f64.powi(bits - 1)
+}
+
+/// The least n at which 127 steps of 2ⁿ int16 ones cover this share of the range, and at most 8, where they stand for
+/// the same range.
+fn least_shift(share: f64) -> u8 {
+    let covers = |n: &u8| share * 32_768.0 <= 127.0 * 2f64.powi((*n).into());
+    (0..8).find(covers).unwrap_or(8)
+}
+
+/// Whether `found` is as expected, up to a share of it.
+fn is_near(found: f64, expected: f64, share: f64) -> bool {
+    (found - expected).abs() <= share * expected.abs()
+}
+
+/// SplitMix64 as published: the next output of this state.
+pub(super) fn split_mix(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let mut z = *state;
+    for (shift, factor) in [
+        (30, 0xBF58_476D_1CE4_E5B9),
+        (27, 0x94D0_49BB_1331_11EB),
+        (31, 1u64),
+    ] {
+        z = (z ^ (z >> shift)).wrapping_mul(factor);
+    }
+    z
+}
+
+/// Pseudo-random values.
 struct Noise(u64);
 
 impl Noise {
     /// In −1..1.
     fn next(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (z ^ (z >> 31)) as i64 as f64 / 2f64.powi(63)
+        split_mix(&mut self.0) as i64 as f64 / 2f64.powi(63)
     }
 
     /// From `least` to 25 times as much, small ones as often as large ones.

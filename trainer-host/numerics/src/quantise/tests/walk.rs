@@ -5,8 +5,9 @@ use ndarray::Array1;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-use super::dense::{Formats, one};
-use super::{Case, Noise, cases, network, of_layers};
+use super::dense::Formats;
+use super::formats::{DenseUnits, is_meaning_of_dense};
+use super::{Case, Noise, cases, is_near, least_shift, network, of_layers};
 use crate::network::{Cell, DenseLayer, Direction, Head, Mode, NetworkConfig, RecurrentLayer};
 use crate::quantise::calibrate::Calibration;
 use crate::quantise::output::OutputFormat;
@@ -25,10 +26,7 @@ fn converted((width, range, reach): Values, to: Width) -> (u8, f64) {
     match (width, to) {
         (Width::Int8, Width::Int16) => (8, range),
         (Width::Int16, Width::Int8) => {
-            // 127 steps of 2ⁿ cover the reach; with a shift of 8, they stand for the same range.
-            let steps = reach / range * 32_768.0;
-            let covers = |n: &u8| steps <= 127.0 * f64::from(1u16 << n);
-            let n = (0..8).find(covers).unwrap_or(8);
+            let n = least_shift(reach / range);
             (n, range * f64::from(1u16 << n) / 256.0)
         }
         _ => (0, range),
@@ -63,10 +61,6 @@ fn input_ranges(integers: &RecurrentIntegers) -> Vec<f64> {
     gain.map(|gain| 2f64.powi(kappa) / gain).collect()
 }
 
-fn nearly(a: f64, b: f64) -> bool {
-    (a - b).abs() <= NEARLY * b.abs()
-}
-
 /// The values that the first dense layer reads.
 fn assert_recurrent_inputs(
     case: &Case,
@@ -99,7 +93,10 @@ fn assert_recurrent_inputs(
         };
         prop_assert_eq!(integers.input_shift(), shift);
         prop_assert!(
-            found.iter().zip(&ranges).all(|(a, b)| nearly(*a, *b)),
+            found
+                .iter()
+                .zip(&ranges)
+                .all(|(a, b)| is_near(*a, *b, NEARLY)),
             "{l}: {found:?} {ranges:?}"
         );
         below = Some(handed_on(case, calibration, l, integers));
@@ -130,7 +127,7 @@ fn assert_inputs(
         let (shift, range) = converted(below, width);
         prop_assert_eq!(layer.input_shift, shift);
         prop_assert!(
-            nearly(all.dense_range[l], range),
+            is_near(all.dense_range[l], range, NEARLY),
             "{l}: {} {range}",
             all.dense_range[l]
         );
@@ -151,41 +148,28 @@ fn assert_inputs(
     Ok(())
 }
 
-/// Half a unit from each weight and bias of the dense layers to what its integer stands for.
+/// Dense layers stand for what their integers do, each weight and bias within half a unit of the real one.
 fn assert_dense_values(case: &Case, all: &QuantisedNetwork) -> Result<(), TestCaseError> {
-    let fake = all.fake(&case.network.config).network;
     let last = case.network.dense.len() - 1;
     for (l, (layer, found)) in case.network.dense.iter().zip(&all.dense).enumerate() {
-        let one = one(found.scheme);
+        is_meaning_of_dense(case, all, l)?;
         for r in 0..layer.bias.len() {
-            // What an integer output of one is, and what an output of zero.
-            let (output, centre) = match all.relu_range.get(l) {
-                Some(range) => (range / one, 0.0),
-                None => {
-                    let format = all.outputs[r];
-                    (2f64.powi(format.scale.exponent.into()), format.centre)
-                }
-            };
-            let high_word = f64::from(found.mult[r]) * f64::from(1u32 << found.output_shift);
-            let bias_unit = high_word / 2f64.powi(32) * output;
-            let unit = bias_unit * one / all.dense_range[l];
+            let units = DenseUnits::of(case, all, l, r);
             for (j, w) in layer.weight.row(r).iter().enumerate() {
-                let exact = f64::from(found.weight[r][j]) * unit;
-                prop_assert!(nearly(fake.dense[l].weight[[r, j]].into(), exact));
-                let error = exact - f64::from(*w);
+                let error = f64::from(found.weight[r][j]) * units.weight - f64::from(*w);
                 prop_assert!(
-                    error.abs() <= 0.5001 * unit,
-                    "{l} of {last}: {error} {unit}"
+                    error.abs() <= 0.5001 * units.weight,
+                    "{l} of {last}: {error} {}",
+                    units.weight
                 );
             }
-            let bias = f64::from(layer.bias[r]);
-            let exact = f64::from(found.bias[r]) * bias_unit + centre;
+            let (bias, centre) = (f64::from(layer.bias[r]), units.centre);
+            let error = f64::from(found.bias[r]) * units.bias + centre - bias;
             let rounding = (bias.abs() + centre.abs()) * NEARLY;
-            prop_assert!((f64::from(fake.dense[l].bias[r]) - exact).abs() <= rounding);
-            let error = (exact - bias).abs();
             prop_assert!(
-                error <= 0.5001 * bias_unit + rounding,
-                "{l} of {last}: {error} {bias_unit}"
+                error.abs() <= 0.5001 * units.bias + rounding,
+                "{l} of {last}: {error} {}",
+                units.bias
             );
         }
     }
@@ -326,7 +310,7 @@ proptest! {
         let expected = [both, both].into_iter().chain((2..all.recurrent.len()).map(needed));
         for (l, expected) in expected.enumerate() {
             let found = all.recurrent[l].output_range();
-            prop_assert!(nearly(found, expected), "{l}: {found} {expected}");
+            prop_assert!(is_near(found, expected, NEARLY), "{l}: {found} {expected}");
         }
     }
 
@@ -368,7 +352,7 @@ proptest! {
         prop_assert!(shift == converted((Width::Int16, range, reach * range), Width::Int8).0);
         // A step is 2ⁿ of the int16 ones.
         let steps = (narrow / 128.0) / (range / 32_768.0);
-        prop_assert!(nearly(steps, f64::from(1u16 << shift)), "{steps}");
+        prop_assert!(is_near(steps, f64::from(1u16 << shift), NEARLY), "{steps}");
     }
 }
 
@@ -380,10 +364,8 @@ fn an_int8_state_of_shift_n_is_in_q_0_15_less_n() {
     }
 }
 
-/// The command line has the names of the variants in small letters.
 #[test]
 fn roundings_have_the_names_of_the_command_line() {
-    for rounding in Rounding::ALL {
-        assert_eq!(rounding.name(), format!("{rounding:?}").to_lowercase());
-    }
+    let names = Rounding::ALL.map(Rounding::name);
+    assert_eq!(names, ["nearest", "gptq"]);
 }

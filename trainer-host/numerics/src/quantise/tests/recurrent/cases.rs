@@ -1,12 +1,12 @@
 //! One recurrent layer of any kind with all that decides its integers, at random, and what its integers are.
 
 use lstm_nostd::artifact::{Lstm, Recurrent};
-use lstm_nostd::kernels::{Scheme, Width};
+use lstm_nostd::kernels::Scheme;
 use ndarray::{Array1, Array2, ArrayView2};
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::super::{Noise, cells};
+use super::super::{Noise, cells, one, widths};
 use super::plain::Plain;
 use crate::network::{Cell, RecurrentLayer};
 use crate::quantise::calibrate::RecurrentRanges;
@@ -221,10 +221,7 @@ pub(super) struct Integers {
 impl Integers {
     pub(super) fn of(layer: &RecurrentIntegers) -> Self {
         let content = &layer.content;
-        let bits = match content.scheme().width() {
-            Width::Int16 => 16,
-            Width::Int8 => 8,
-        };
+        let (_, bits) = widths(content.scheme());
         let [w_x, w_h] = content.weights();
         let rows = w_x.len();
         let (bias, mult, recurrent_bias, peephole) = match content {
@@ -251,7 +248,7 @@ impl Integers {
             kappa: x_shift - (16 - bits),
             x_shift,
             h_shift: content.h_shift().into(),
-            full_scale: 2f64.powi(bits - 1),
+            full_scale: one(content.scheme()),
             w_x: w_x.to_vec(),
             w_h: w_h.to_vec(),
             bias,

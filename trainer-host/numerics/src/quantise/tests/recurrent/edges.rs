@@ -4,9 +4,9 @@ use lstm_nostd::kernels::{Scheme, Width};
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::super::{Case, Noise, cases};
+use super::super::{Case, Noise, cases, is_near};
+use super::SUMS;
 use super::cases::{LayerCase, NAME, pairs, up_to};
-use super::is_near;
 use super::plain::Plain;
 use super::rounding::gru;
 use crate::network::RecurrentLayer;
@@ -42,7 +42,7 @@ proptest! {
             match case.quantised() {
                 Err(QuantiseError::WeightTooLarge { layer, row, largest, limit }) => {
                     prop_assert_eq!((layer.as_str(), row), (NAME, first));
-                    prop_assert!(is_near(largest, expected), "{largest}, {expected}");
+                    prop_assert!(is_near(largest, expected, SUMS), "{largest}, {expected}");
                     prop_assert_eq!(limit, 4.0 * plain.weight_max);
                 }
                 other => prop_assert!(false, "{other:?}"),
@@ -74,8 +74,8 @@ proptest! {
                 0.0 => 1e-3,
                 reach => (reach * margin).max(*least).max(1e-3),
             };
-            prop_assert!(is_near(narrowest[j], expected), "{j}: {}, {expected}", narrowest[j]);
-            prop_assert!(is_near(widest[j], expected * wider), "{j}: {}", widest[j]);
+            prop_assert!(is_near(narrowest[j], expected, SUMS), "{j}: {}, {expected}", narrowest[j]);
+            prop_assert!(is_near(widest[j], expected * wider, SUMS), "{j}: {}", widest[j]);
         }
     }
 }

@@ -12,17 +12,14 @@ use proptest::prelude::*;
 
 use self::cases::{Integers, pairs};
 use self::plain::{Plain, cell_int_bits, ranges_of_projection};
-use super::cases as networks;
+use super::dense::high_word;
+use super::{cases as networks, is_near};
 use crate::network::RecurrentLayer;
 use crate::quantise::RecurrentIntegers;
 use crate::quantise::recurrent::least_range;
 
 /// Sums of the same numbers in another order.
 const SUMS: f64 = 1e-9;
-
-fn is_near(found: f64, expected: f64) -> bool {
-    (found - expected).abs() <= SUMS * expected.abs()
-}
 
 /// Whether integer `found` stands for `real` in units of `unit` as nearly as any.
 fn is_nearest(found: f64, real: f64, unit: f64) -> bool {
@@ -41,8 +38,8 @@ proptest! {
             prop_assert!(own.noise <= plain.least_noise().noise * (1.0 + SUMS), "{}", found.kappa);
             prop_assert_eq!(range.len(), own.input_range.len());
             for ((found, plain), gain) in range.iter().zip(&own.input_range).zip(&layer.input_gain) {
-                prop_assert!(is_near(*found, *plain));
-                prop_assert!(is_near(*gain, 2f64.powi(own.kappa) / found));
+                prop_assert!(is_near(*found, *plain, SUMS));
+                prop_assert!(is_near(*gain, 2f64.powi(own.kappa) / found, SUMS));
             }
             prop_assert_eq!(layer.input_gain.len(), range.len());
         }
@@ -102,10 +99,10 @@ proptest! {
             let n = i32::from(layer.content.h_shift());
             let is_int8 = case.scheme.width() == Width::Int8;
             let (unit, step) = (layer.hidden_unit(), 2f64.powi(n - 15));
-            prop_assert!(is_near(unit, Plain::of(&case).unit));
+            prop_assert!(is_near(unit, Plain::of(&case).unit, SUMS));
             // h_real = h ρ 2^(n − 15) in int8: the range is 128 times that.
             let range = if is_int8 { 128.0 * step } else { 1.0 };
-            prop_assert!(is_near(layer.output_range(), range * unit));
+            prop_assert!(is_near(layer.output_range(), range * unit, SUMS));
             let hidden = is_int8.then_some((step * unit) as f32);
             prop_assert_eq!(layer.format().map(|format| format.step), hidden);
             let is_shown = is_int8 && matches!(case.layer, RecurrentLayer::Projected(_));
@@ -123,7 +120,7 @@ proptest! {
                 prop_assert_eq!(needs, 0.0);
                 continue;
             };
-            prop_assert!(is_near(needs, range));
+            prop_assert!(is_near(needs, range, SUMS));
             let (layer, _) = case.quantised().unwrap();
             let ratio = layer.output_range() / range.max(case.least_range);
             // ρ is in f32.
@@ -225,11 +222,7 @@ fn units_of_parts<'a>(
         }
         // (PB) of docs/numerics.md has h 2^(15 − n) / ρ of m 2^(15 − n).
         "w_r" => match content {
-            Recurrent::Projected(layer) => {
-                let rows = &layer.projection;
-                let shift = 2f64.powi(i32::from(rows.output_shift) - 32);
-                f64::from(rows.mult[place / units]) * shift * rho
-            }
+            Recurrent::Projected(layer) => high_word(&layer.projection, place / units) * rho,
             _ => f64::NAN,
         },
         _ => f64::NAN,

@@ -1,8 +1,9 @@
 //! (Q1) to (Q4) of the quantiser's page and (QP1), (QP2) as plain loops, for layers without clipped weights.
 
-use lstm_nostd::kernels::{Scheme, Width};
+use lstm_nostd::kernels::Width;
 use ndarray::Array2;
 
+use super::super::{least_shift, widths};
 use super::cases::LayerCase;
 use crate::network::RecurrentLayer;
 
@@ -39,15 +40,6 @@ pub(super) struct Formats {
     pub(super) noise: f64,
 }
 
-/// The largest weight and the bits of activations.
-pub(super) fn widths(scheme: Scheme) -> (f64, i32) {
-    match scheme {
-        Scheme::W8a16 => (127.0, 16),
-        Scheme::W8a8 => (127.0, 8),
-        Scheme::W4a16 => (7.0, 16),
-    }
-}
-
 /// The least n at which int8 covers the reach of what the units show; 0 in int16.
 fn h_shift(case: &LayerCase) -> i32 {
     let shown = match &case.layer {
@@ -55,12 +47,10 @@ fn h_shift(case: &LayerCase) -> i32 {
         _ => &case.ranges.hidden,
     };
     let reach = shown.reach(case.clipping, Width::Int8);
-    let mut n = 0;
-    while case.scheme.width() == Width::Int8 && n < 8 && reach > 127.0 / 128.0 * 0.5f64.powi(8 - n)
-    {
-        n += 1;
+    match case.scheme.width() {
+        Width::Int16 => 0,
+        Width::Int8 => least_shift(reach).into(),
     }
-    n
 }
 
 /// R of (QP1), at least 2.5 times the largest scale of a row of the projection, and the range of what the units show.
