@@ -132,7 +132,8 @@ proptest! {
     }
 }
 
-/// A convolution of few filters is in generic order for every core, so that the layer above it says which core it is for.
+/// A convolution of few filters is in generic order for every core, so that the layer above it says which core it is
+/// for.
 #[test]
 fn the_build_looks_at_the_order_above_a_convolution_of_few_filters() {
     for (filters, scheme) in [(1, Scheme::W8a16), (2, Scheme::W8a16), (2, Scheme::W4a16)] {

@@ -2,6 +2,7 @@
 
 use std::hint::black_box;
 
+use crate::rows::row_of_recurrent;
 use crate::*;
 
 /// Whether the file is accepted. Then a few extreme steps equal those of the specification, and every name
@@ -38,7 +39,21 @@ fn refused_or_runs(bytes: &[u8]) -> bool {
     true
 }
 
-/// Damage that the checksum cannot see, byte by byte, in every scheme and order.
+/// Damage that the checksum cannot see, one byte at a time: how many of the files are refused, and how many run.
+fn refused_and_ran(content: &[u8]) -> [usize; 2] {
+    let mut counts = [0, 0];
+    for (at, byte) in content.iter().enumerate() {
+        let near = [byte ^ 1, byte.wrapping_add(1), byte.wrapping_sub(1)];
+        for value in [0, 1, 15, 0x7f, 0x80, 0xff].into_iter().chain(near) {
+            let mut changed = content.to_vec();
+            changed[at] = value;
+            counts[usize::from(refused_or_runs(&sealed(changed)))] += 1;
+        }
+    }
+    counts
+}
+
+/// Damage byte by byte, in every scheme and order.
 #[test]
 fn every_changed_byte_is_refused_or_runs() {
     let overflow = std::panic::catch_unwind(|| black_box(i32::MAX) + black_box(1));
@@ -73,30 +88,12 @@ fn every_changed_byte_is_refused_or_runs() {
         let mut file = shape.build();
         file.golden = vec![(vec![1; 9], vec![2])];
         // With the largest shift, the sum of this row leaves 32 bits.
-        let (w_x, bias) = match &mut file.recurrent[0] {
-            Recurrent::Lstm(layer) => (&mut layer.w_x, &mut layer.bias),
-            Recurrent::Gru(layer) => (&mut layer.w_x, &mut layer.bias),
-            Recurrent::Coupled(layer) => (&mut layer.0.w_x, &mut layer.0.bias),
-            Recurrent::GruBefore(layer) => (&mut layer.w_x, &mut layer.bias),
-            Recurrent::Projected(layer) => (&mut layer.lstm.w_x, &mut layer.lstm.bias),
-        };
-        w_x[0] = vec![schemes[0].weight_max(); 9];
-        bias[0] = 0;
+        let mut row = row_of_recurrent(&mut file.recurrent[0], 0);
+        *row.weights[0] = vec![schemes[0].weight_max(); 9];
+        *row.bias = 0;
         let bytes = file.to_bytes_in(order).unwrap();
         let content = &bytes[..bytes.len() - 4];
-        let (mut refused, mut ran) = (0, 0);
-        for (at, byte) in content.iter().enumerate() {
-            let near = [byte ^ 1, byte.wrapping_add(1), byte.wrapping_sub(1)];
-            for value in [0, 1, 15, 0x7f, 0x80, 0xff].into_iter().chain(near) {
-                let mut changed = content.to_vec();
-                changed[at] = value;
-                if refused_or_runs(&sealed(changed)) {
-                    ran += 1;
-                } else {
-                    refused += 1;
-                }
-            }
-        }
+        let [refused, ran] = refused_and_ran(content);
         // Among what runs are weights, among what is refused is padding.
         assert!(
             ran > content.len() && refused > content.len(),
@@ -175,20 +172,13 @@ proptest! {
     }
 }
 
-/// Damage of a convolution that the checksum cannot see, byte by byte.
+/// Damage of a convolution, byte by byte.
 #[test]
 fn every_changed_byte_of_a_convolution_is_refused_or_runs() {
     for order in Order::ALL {
         let bytes = conv_example().to_bytes_in(order).unwrap();
         let content = &bytes[..bytes.len() - 4];
-        let mut ran = 0;
-        for (at, byte) in content.iter().enumerate() {
-            for value in [0, 1, 0x7f, 0x80, 0xff, byte ^ 1, byte.wrapping_add(1)] {
-                let mut changed = content.to_vec();
-                changed[at] = value;
-                ran += usize::from(refused_or_runs(&sealed(changed)));
-            }
-        }
+        let [_, ran] = refused_and_ran(content);
         assert!(ran > content.len(), "{ran}");
     }
 }

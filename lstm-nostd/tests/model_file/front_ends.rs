@@ -81,9 +81,7 @@ pub(crate) fn with_front_end() -> [ModelFile; 2] {
 /// Where the section begins.
 const SECTION: usize = 32;
 
-/// The field that refuses the file with these bytes at these places of the section: its name, value and range.
-type Refused = (&'static str, u32, (u32, u32));
-
+/// The field that refuses the file with these bytes at these places of the section.
 #[track_caller]
 fn refused(file: &ModelFile, patches: &[(usize, &[u8])]) -> Option<Refused> {
     let bytes = changed_in(file, |content| {
@@ -91,15 +89,7 @@ fn refused(file: &ModelFile, patches: &[(usize, &[u8])]) -> Option<Refused> {
             content[SECTION + at..][..bytes.len()].copy_from_slice(bytes);
         }
     });
-    match Model::parse(&bytes) {
-        Ok(_) => None,
-        Err(ArtifactError::Field {
-            field,
-            found,
-            allowed,
-        }) => Some((field, found, allowed)),
-        Err(other) => panic!("{other}"),
-    }
+    refused_field(&bytes)
 }
 
 proptest! {

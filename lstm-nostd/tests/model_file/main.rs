@@ -162,6 +162,41 @@ fn refusal(bytes: &[u8]) -> ArtifactError {
     Model::parse(bytes).expect_err("the file must be refused")
 }
 
+/// What is said of a field that is refused: its name, value and range.
+type Refused = (&'static str, u32, (u32, u32));
+
+/// The field that the file is refused for, which is none of a layer; `None` if it is accepted.
+#[track_caller]
+fn refused_field(bytes: &[u8]) -> Option<Refused> {
+    match Model::parse(bytes) {
+        Ok(_) => None,
+        Err(ArtifactError::Field {
+            field,
+            found,
+            allowed,
+        }) => Some((field, found, allowed)),
+        Err(other) => panic!("{other}"),
+    }
+}
+
+/// Of a field of a layer: the kind and the index of the layer, and what is said of the field.
+#[track_caller]
+fn layer_field(error: ArtifactError) -> ((LayerKind, usize), Refused) {
+    match error {
+        ArtifactError::Layer {
+            kind,
+            index,
+            error:
+                LayerError::Field {
+                    field,
+                    found,
+                    allowed,
+                },
+        } => ((kind, index), (field, found, allowed)),
+        other => panic!("{other}"),
+    }
+}
+
 /// Where the channels begin.
 const CHANNELS: usize = 32;
 /// Where the output scales begin in the example, after three channels.

@@ -7,7 +7,7 @@ use crate::*;
 
 /// A row of a layer, in the words of its kind's equations.
 pub(crate) struct Row<'a> {
-    weights: Vec<&'a mut Vec<i8>>,
+    pub(crate) weights: Vec<&'a mut Vec<i8>>,
     pub(crate) bias: &'a mut i32,
     pub(crate) mult: &'a mut i32,
     /// Its number in the file.

@@ -53,15 +53,7 @@ fn a_file_of_a_version_without_its_mode_is_refused() {
     let mut mean = example();
     mean.mode = Mode::SequenceToMean;
     let refused = |file: &ModelFile, at: usize, value: u8| {
-        let ArtifactError::Field {
-            field,
-            found,
-            allowed,
-        } = refusal(&changed_in(file, |content| content[at] = value))
-        else {
-            panic!("another error")
-        };
-        (field, found, allowed)
+        refused_field(&changed_in(file, |content| content[at] = value)).unwrap()
     };
     // Byte 4 is the version, byte 7 the mode.
     assert_eq!(refused(&mean, 4, 7), ("mode", 2, (0, 1)));
@@ -72,24 +64,16 @@ fn a_file_of_a_version_without_its_mode_is_refused() {
 #[test]
 fn a_file_of_a_version_without_its_directions_is_refused() {
     let file = of_windows(LayerKind::Lstm);
-    let refused = |bytes: &AlignedBytes| match Parsed::parse(bytes).unwrap_err() {
-        ArtifactError::Layer {
-            kind: LayerKind::Lstm,
-            index,
-            error:
-                LayerError::Field {
-                    field: "direction",
-                    found,
-                    allowed,
-                },
-        } => (index, found, allowed),
-        other => panic!("{other}"),
+    let refused = |bytes: &AlignedBytes| layer_field(Parsed::parse(bytes).unwrap_err());
+    let expected = |index, found, most| {
+        let field = ("direction", found, (0, most));
+        ((LayerKind::Lstm, index), field)
     };
     let older = changed_in(&file, |content| content[4] = 9);
-    assert_eq!(refused(&older), (1, 1, (0, 0)));
+    assert_eq!(refused(&older), expected(1, 1, 0));
     let direction = FIRST_LAYER + 13;
     let unknown = changed_in(&file, |content| content[direction] = 3);
-    assert_eq!(refused(&unknown), (0, 3, (0, 2)));
+    assert_eq!(refused(&unknown), expected(0, 3, 2));
 }
 
 #[test]
