@@ -3,30 +3,15 @@
 use crate::rows::KINDS;
 use crate::*;
 
-/// The field of a layer that refuses the file with these bytes at this place: its name, value and range.
-type Refused = (&'static str, u32, (u32, u32));
-
+/// The field of the layer at this place that refuses the file with these bytes.
 #[track_caller]
 fn refused(file: &ModelFile, place: (LayerKind, usize), at: usize, bytes: &[u8]) -> Refused {
     let bytes = changed_in(file, |content| {
         content[at..at + bytes.len()].copy_from_slice(bytes);
     });
-    match refusal(&bytes) {
-        ArtifactError::Layer {
-            kind,
-            index,
-            error:
-                LayerError::Field {
-                    field,
-                    found,
-                    allowed,
-                },
-        } => {
-            assert_eq!((kind, index), place);
-            (field, found, allowed)
-        }
-        other => panic!("{other}"),
-    }
+    let (found, refused) = layer_field(refusal(&bytes));
+    assert_eq!(found, place);
+    refused
 }
 
 #[test]
