@@ -235,6 +235,18 @@ mod tests {
         }
     }
 
+    /// A fold that has most sequences has none of the other class yet.
+    #[test]
+    fn groups_are_dealt_by_their_classes_and_not_by_their_size() {
+        let groups = ["a", "a", "a", "a", "b", "b", "c", "c"].map(String::from);
+        let data = data(vec![0, 0, 0, 0, 1, 1, 1, 1], Some(groups.to_vec()));
+        for seed in 0..5 {
+            for fold in folds(&data, 2, seed).unwrap() {
+                assert_eq!(fold.iter().filter(|i| **i >= 4).count(), 2, "{seed}");
+            }
+        }
+    }
+
     #[test]
     fn as_many_groups_as_folds_are_one_in_each() {
         let names = ["ann", "ben", "cat"].map(String::from);
