@@ -10,8 +10,7 @@ use super::error::{ImportError, Problem};
 use super::every_step::rows_of_file;
 use super::model::{Axis, Source};
 use super::npy;
-use crate::data::counted;
-use crate::data::views;
+use crate::data::{counted, views};
 
 /// The largest difference of an output that is one of rounding.
 pub(super) const TOLERANCE: f64 = 1e-4;

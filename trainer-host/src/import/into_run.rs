@@ -10,9 +10,8 @@ use super::calibration::{Calibration, drawn, own_schema, with_own_answers};
 use super::check::{Checked, sequences};
 use super::error::{ImportError, Problem};
 use super::model::Source;
-use crate::data::counted;
 use crate::data::{
-    self, Dataset, Kind, Known, Normalisation, OpenError, Options, Parts, Place, Schema,
+    self, Dataset, Kind, Known, Normalisation, OpenError, Options, Parts, Place, Schema, counted,
 };
 use crate::files::atomic::{self, WriteFileError};
 use crate::integers::assemble::raw_formats;

@@ -165,24 +165,18 @@ impl Rows<'_> {
             Width::Int8 => EQUAL_SHIFTS_NOISE,
             Width::Int16 => 1.0,
         };
-        let (kappa, input_range, _) = (-least_shift..=MAX_KAPPA.min(MAX_X_SHIFT - least_shift))
+        let (_, kappa, input_range) = (-least_shift..=MAX_KAPPA.min(MAX_X_SHIFT - least_shift))
             .map(|k| {
                 let scales = self.row_scales(recurrent, narrowest, k);
                 let range = widen(self.w_x, weight_max, narrowest, widest, k, &scales);
                 // Wider weights may cost accumulator head-room; the scales see the final ranges.
                 let scales = self.row_scales(recurrent, &range, k);
-                (k, range, scales)
+                let is_refused = (scales.iter()).any(|s| multiplier(*s, GATE_GAIN).is_none());
+                let noise = noise(ranges, k, &range, &scales) / allowance(k);
+                ((is_refused, noise), k, range)
             })
-            .min_by(|a, b| {
-                let noise = |format: &(i32, Vec<f64>, Vec<f64>)| {
-                    noise(ranges, format) / allowance(format.0)
-                };
-                let too_large = |(_, _, scales): &(i32, Vec<f64>, Vec<f64>)| {
-                    scales
-                        .iter()
-                        .any(|scale| multiplier(*scale, GATE_GAIN).is_none())
-                };
-                (too_large(a).cmp(&too_large(b))).then(noise(a).total_cmp(&noise(b)))
+            .min_by(|((a, noise_a), ..), ((b, noise_b), ..)| {
+                a.cmp(b).then(noise_a.total_cmp(noise_b))
             })
             .expect("at least one shift is tried");
         Formats {
@@ -316,14 +310,11 @@ fn widen(
 }
 
 /// (Q4)
-fn noise(
-    ranges: &RecurrentRanges,
-    (kappa, input_range, scales): &(i32, Vec<f64>, Vec<f64>),
-) -> f64 {
+fn noise(ranges: &RecurrentRanges, kappa: i32, input_range: &[f64], scales: &[f64]) -> f64 {
     let x: f64 = (ranges.input_square.iter().zip(input_range))
         .map(|(square, range)| square / (range * range))
         .sum();
     let h: f64 = ranges.hidden_square.iter().sum();
-    let per_row = x * 4f64.powi(*kappa) + h;
+    let per_row = x * 4f64.powi(kappa) + h;
     scales.iter().map(|scale| scale * scale * per_row).sum()
 }
