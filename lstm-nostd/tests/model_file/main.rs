@@ -162,6 +162,15 @@ fn refusal(bytes: &[u8]) -> ArtifactError {
     Model::parse(bytes).expect_err("the file must be refused")
 }
 
+/// Why the file is not written.
+#[track_caller]
+fn not_written(file: &ModelFile) -> ArtifactError {
+    match file.to_bytes() {
+        Err(WriteError::Refused(error)) => error,
+        other => panic!("{other:?}"),
+    }
+}
+
 /// What is said of a field that is refused: its name, value and range.
 type Refused = (&'static str, u32, (u32, u32));
 
