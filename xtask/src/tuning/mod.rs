@@ -11,8 +11,9 @@
 //!
 //! Three folds of training and validation part judge every trial, because a single validation part with so few
 //! recordings or persons says little. The hand-made configuration is a study of one trial. The same measures judge it
-//! and the best trial of each search: first the integers' error over the same folds and seeds, which decides every
-//! choice; then the accuracy on the test part, over three trainings on all folds.
+//! and what each search hands over: first the integers' error over the same folds and seeds, which decides every
+//! choice; then the accuracy on the test part, over three trainings on all folds, and fifteen of the hand-made
+//! configuration. The tuner hands over what `trainer-host tune best` takes, the random search its least mean error.
 //!
 //! Studies are kept: if the command was stopped, the same command continues.
 
@@ -49,9 +50,11 @@ const FINALISTS: usize = 4;
 /// count; as many as the tuner's finalists are left.
 const RANDOM_FINALISTS: usize = FINALISTS + 4;
 /// Trainings of a finalist over all folds, each with another seed.
-const REPEATS: usize = 2;
-/// Seeds of the trainings that the test part judges.
-const SEEDS: [&str; 3] = ["0", "1", "2"];
+const REPEATS: usize = 3;
+/// Trainings that the test part judges, of what a search hands over.
+const SEEDS: u64 = 3;
+/// Those of the hand-made configuration: as many as of five searches.
+const SEEDS_BY_HAND: u64 = 15;
 /// Of five seeds, the number with which the tuner must beat the random search.
 const WINS_OF_FIVE: usize = 4;
 
@@ -133,25 +136,28 @@ impl Place<'_> {
     /// The hand-made configuration: a study of one trial.
     fn by_hand(&self) -> Result<Value> {
         let study = self.study("by-hand", &["--trials", "1"])?;
-        self.judged("by-hand", &study, 1)
+        self.judged("by-hand", &study, 0, SEEDS_BY_HAND)
     }
 
     /// Both searches of one seed: with `sampler`, and at random.
     fn search(&self, sampler: &str, epochs: &[&str], limit: f64, seed: &str) -> Result<Value> {
         let limit_text = limit.to_string();
         let common = ["--max-instructions", &limit_text, "--search-seed", seed];
-        let side = |sampler: &str, flags: &[&str], compute: f64| -> Result<Value> {
+        let side = |sampler: &str, flags: &[&str], compute: Option<f64>| -> Result<Value> {
             let name = format!("{sampler}-{seed}");
             let flags = [epochs, &common[..], &["--sampler", sampler], flags].concat();
             let study = self.study(&name, &flags)?;
-            let mut side = summary(&study, compute, limit)?;
-            let trials = number(&side, "/trials")? as u64;
-            side["best"] = self.judged(&name, &study, trials)?;
+            let mut side = summary(&study, compute.unwrap_or(f64::INFINITY), limit)?;
+            let best = match compute {
+                None => study["best"].as_u64().context("the study has no best")?,
+                Some(_) => best(&study, number(&side, "/trials")? as u64)?,
+            };
+            side["best"] = self.judged(&name, &study, best, SEEDS)?;
             Ok(side)
         };
         let (trials, finalists) = (TRIALS.to_string(), FINALISTS.to_string());
         let flags = ["--trials", &trials, "--finalists", &finalists];
-        let tuned = side(sampler, &flags, f64::INFINITY)?;
+        let tuned = side(sampler, &flags, None)?;
         let compute = number(&tuned, "/macs")?;
         let (compute_text, finalists) = (compute.to_string(), RANDOM_FINALISTS.to_string());
         let flags = [
@@ -165,7 +171,7 @@ impl Place<'_> {
             "--finalists",
             &finalists,
         ];
-        let random = side("random", &flags, compute)?;
+        let random = side("random", &flags, Some(compute))?;
         Ok(json!({ "seed": seed, "tuned": tuned, "random": random }))
     }
 
@@ -183,7 +189,7 @@ impl Place<'_> {
             "--validation-share",
             "0.15",
             "--seed",
-            SEEDS[0],
+            "0",
             "--folds",
             &folds,
             "--repeats",
@@ -201,12 +207,17 @@ impl Place<'_> {
         shown(&self.folder.join("studies.db"))
     }
 
-    /// The best of the first `trials` trials of a study: its score over the study's folds, and its score on the test
-    /// part after it was trained again.
-    fn judged(&self, name: &str, study: &Value, trials: u64) -> Result<Value> {
-        let best = best(study, trials)?;
-        let (storage, trial) = (self.storage(), best["trial"].to_string());
-        let test = |seed: &&str| -> Result<f64> {
+    /// A finalist of a study: its score over the study's folds, and its score on the test part after it was trained
+    /// again with so many seeds.
+    fn judged(&self, name: &str, study: &Value, trial: u64, seeds: u64) -> Result<Value> {
+        let finalist = (study["finalists"]
+            .as_array()
+            .context("no finalists")?
+            .iter())
+        .find(|finalist| finalist["trial"] == trial)
+        .with_context(|| format!("trial {trial} of {name} is no finalist"))?;
+        let (storage, number) = (self.storage(), trial.to_string());
+        let test = |seed: u64| -> Result<f64> {
             // After more trials, the study may have another best trial.
             let out = shown(&self.folder.join(format!("{name}-{trial}-{seed}")));
             let arguments = [
@@ -217,28 +228,32 @@ impl Place<'_> {
                 "--study",
                 name,
                 "--trial",
-                &trial,
+                &number,
                 "--seed",
-                seed,
+                &seed.to_string(),
                 "--seeds",
                 "1",
                 "--out",
                 &out,
             ];
-            number(&self.trainer.run(&arguments)?, "/test/integer/accuracy")
+            self::number(&self.trainer.run(&arguments)?, "/test/integer/accuracy")
         };
+        let each = (0..seeds).map(test).collect::<Result<Vec<f64>>>()?;
+        let mut test = Spread::of(&each).to_json();
+        test["each"] = json!(each);
         Ok(json!({
-            "trial": best["trial"],
-            "point": best["point"],
-            "instructions": best["footprint"]["instructions"],
-            "folds": fold_accuracies(study, &best["trial"])?,
-            "test": Spread::of(&SEEDS.iter().map(test).collect::<Result<Vec<f64>>>()?).to_json(),
+            "trial": trial,
+            "point": finalist["point"],
+            "is_beginning": finalist["is_beginning"],
+            "instructions": finalist["footprint"]["instructions"],
+            "folds": fold_accuracies(study, trial)?,
+            "test": test,
         }))
     }
 }
 
-/// The best finalist, if the study had only its first `trials` trials.
-fn best(study: &Value, trials: u64) -> Result<&Value> {
+/// The finalist of the least mean error, if the study had only its first `trials` trials.
+fn best(study: &Value, trials: u64) -> Result<u64> {
     let finalists = study["finalists"].as_array().context("no finalists")?;
     // The list is sorted by the mean. The first training, then the instructions, decide who is a finalist.
     let mut within = Vec::new();
@@ -264,19 +279,19 @@ fn best(study: &Value, trials: u64) -> Result<&Value> {
         |rank: usize, finalist: &Value| rank < FINALISTS || finalist["is_beginning"] == true;
     (finalists.iter())
         .find(|finalist| rank(finalist).is_some_and(|rank| counts(rank, finalist)))
+        .and_then(|finalist| finalist["trial"].as_u64())
         .context("no finalist")
 }
 
 /// Shares of right decisions in each fold of each training, and their mean.
-fn fold_accuracies(study: &Value, trial: &Value) -> Result<Value> {
-    let number = trial.as_u64().context("a finalist has no number")?;
-    let trial = &study["trials"][number as usize];
+fn fold_accuracies(study: &Value, trial: u64) -> Result<Value> {
+    let trial = &study["trials"][trial as usize];
     let repeats = trial["repeats"].as_array().context("no repeats")?;
     let mut each = Vec::new();
     for training in std::iter::once(trial).chain(repeats) {
         let folds = training["result"]["folds"].as_array();
         for fold in folds.context("no folds")? {
-            each.push(self::number(fold, "/accuracy")?);
+            each.push(number(fold, "/accuracy")?);
         }
     }
     Ok(json!({ "mean": Spread::of(&each).mean, "each": each }))
@@ -339,7 +354,7 @@ mod tests {
         let trials = [0.5, 0.1, 0.2, 0.3, 0.4, 0.4, 0.6, 0.0].map(trial);
         let by_their_means = [7, 0, 5, 6, 4, 3, 2, 1].map(finalist);
         let study = json!({ "trials": trials, "finalists": by_their_means });
-        let found = |trials| best(&study, trials).unwrap()["trial"].as_u64().unwrap();
+        let found = |trials| best(&study, trials).unwrap();
         assert_eq!(found(8), 7);
         // 1, 2, 3, 4 by their errors (5 has as many errors and more instructions), and the beginning.
         assert_eq!(found(7), 6);

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use super::{FINALISTS, FOLDS, REPEATS, SEEDS, TRIALS, WINS_OF_FIVE};
+use super::{FINALISTS, FOLDS, REPEATS, SEEDS, SEEDS_BY_HAND, TRIALS, WINS_OF_FIVE};
 use crate::spread::Spread;
 use crate::trainer::number;
 
@@ -19,11 +19,10 @@ pub(super) fn text(result: &Value) -> Result<String> {
          Accuracy of the integers in %: over {FOLDS} folds, each trained with {REPEATS} seeds, by which the best of\n\
          a search was chosen among {FINALISTS} finalists and the point that it began with, so that it is a little lucky;\n\
          by how much that is above by hand, ± standard error over the folds; and on the test part, mean ±\n\
-         deviation of {} trainings.\n\n\
-         {:<14} {:>9} {:>9} {:>8} {:>13} {:>7} {:>14} {:>14}\n",
+         deviation of {SEEDS} trainings, {SEEDS_BY_HAND} by hand. A star: the search hands over what it began with.\n\n\
+         {:<18} {:>9} {:>9} {:>8} {:>13} {:>7} {:>14} {:>14}\n",
         result["experiment"].as_str().unwrap_or_default(),
         number(result, "/limit")?,
-        SEEDS.len(),
         "",
         "compute",
         "to end",
@@ -47,7 +46,15 @@ pub(super) fn text(result: &Value) -> Result<String> {
                 above(&side["best"], by_hand)?,
             ];
             let seed = search["seed"].as_str().unwrap_or_default();
-            text += &row(&format!("{name}, seed {seed}"), &figures, &side["best"])?;
+            let star = match side["best"]["is_beginning"] == true {
+                true => " *",
+                false => "",
+            };
+            text += &row(
+                &format!("{name}, seed {seed}{star}"),
+                &figures,
+                &side["best"],
+            )?;
         }
     }
     let by_hand = beside_by_hand(by_hand, searches)?;
@@ -64,7 +71,7 @@ fn row(name: &str, figures: &[String; 4], judged: &Value) -> Result<String> {
         percent("/test/deviation")?
     );
     Ok(format!(
-        "{name:<14} {compute:>9} {finished:>9} {area:>8} {:>13} {:>7.2} {above:>14} {test:>14}\n",
+        "{name:<18} {compute:>9} {finished:>9} {area:>8} {:>13} {:>7.2} {above:>14} {test:>14}\n",
         number(judged, "/instructions")?,
         percent("/folds/mean")?,
     ))
@@ -99,18 +106,34 @@ fn above(judged: &Value, by_hand: &Value) -> Result<String> {
 /// Whether the tuner meets the demands against the hand-made configuration.
 fn beside_by_hand(by_hand: &Value, searches: &[Value]) -> Result<String> {
     let seeds = searches.len();
-    let against = |part: &str| -> Result<Compared> {
-        let hand = number(by_hand, &format!("/{part}/mean"))?;
-        Compared::of(searches, &format!("best/{part}/mean"), |_| Ok(hand))
-    };
-    let (folds, test) = (against("folds")?, against("test")?);
+    let hand = number(by_hand, "/folds/mean")?;
+    let folds = Compared::of(searches, "best/folds/mean", |_| Ok(hand))?;
     let as_good = folds.above + folds.equal;
     Ok(format!(
         "Demanded: within {TRIALS} trials, a model at least as good as the hand-made one at no more than half\n\
-         its instructions.\n{}{}  {}: by the folds, with {as_good} of {seeds} seeds\n",
+         its instructions.\n{}  {}: by the folds, with {as_good} of {seeds} seeds\n{}",
         folds.line("folds", seeds),
-        test.line("test part", seeds),
-        verdict(as_good == seeds, as_good > 0)
+        verdict(as_good == seeds, as_good > 0),
+        on_test_part(by_hand, searches)?
+    ))
+}
+
+/// Whether what searches hand over is behind the hand-made network on the test part by no more than one standard error.
+/// Searches are the draws on the one side, trainings on the other: trainings of one search share its settings.
+fn on_test_part(by_hand: &Value, searches: &[Value]) -> Result<String> {
+    let hand = by_hand["test"]["each"].as_array().context("no trainings")?;
+    let hand: Result<Vec<f64>> = hand.iter().map(|training| number(training, "")).collect();
+    let means = (searches.iter()).map(|search| number(search, "/tuned/best/test/mean"));
+    let (hand, found) = (
+        Spread::of(&hand?),
+        Spread::of(&means.collect::<Result<Vec<f64>>>()?),
+    );
+    let (ahead, error) = (found.mean - hand.mean, found.error_of_difference(hand));
+    Ok(format!(
+        "  {}: on the test part, {:+.2} points beside by hand, mean of the searches; standard error {:.2}\n",
+        verdict(ahead >= -error, false),
+        100.0 * ahead,
+        100.0 * error
     ))
 }
 
@@ -177,19 +200,20 @@ mod tests {
         json!({
             "instructions": instructions,
             "folds": { "mean": folds, "each": vec![folds; FOLDS * REPEATS] },
-            "test": { "mean": test, "deviation": 0.01 },
+            "test": { "mean": test, "deviation": 0.01, "each": [test - 0.01, test, test + 0.01] },
         })
     }
 
-    /// Of five seeds: with `wins` the tuner's area is larger, with `as_good` its best is as good as by hand.
-    fn result(wins: usize, as_good: usize) -> String {
+    /// Of five seeds: with `wins` the tuner's area is larger, with `as_good` its best is as good as by hand. On the test
+    /// part it has `test`, by hand 0.9.
+    fn result(wins: usize, as_good: usize, test: f64) -> String {
         let side = |area: f64, best: Value| json!({ "macs": 1e9, "area": area, "trials": 9, "finished": 3, "best": best });
         let search = |n: usize| {
             let area = if n < wins { 0.9 } else { 0.7 };
             let accuracy = if n < as_good { 0.95 } else { 0.94 };
             json!({
                 "seed": n.to_string(),
-                "tuned": side(area, judged(40, accuracy, 0.9)),
+                "tuned": side(area, judged(40, accuracy, test)),
                 "random": side(0.8, judged(50, 0.93, 0.91)),
             })
         };
@@ -201,31 +225,36 @@ mod tests {
 
     #[test]
     fn verdicts_say_what_is_met() {
-        let said = result(4, 2);
+        let said = result(4, 2, 0.9);
         for line in [
             "  folds: better with 0, as good with 2 of 5 seeds\n",
-            "  test part: better with 0, as good with 5 of 5 seeds\n",
+            "  met: on the test part, +0.00 points beside by hand, mean of the searches; standard error 0.58\n",
             "  met in part: by the folds, with 2 of 5 seeds\n",
             "  area of the front: better with 4, as good with 0 of 5 seeds\n",
             "  best, test part: better with 0, as good with 0 of 5 seeds\n",
             "  met: by the area of the front, with 4 of 5 seeds\n",
-            "by hand                -         -        -           100   95.00              -   90.00 ± 1.00\n",
-            "tpe, seed 4       1.00e9    3 of 9   0.7000            40   94.00   -1.00 ± 0.00   90.00 ± 1.00\n",
+            "by hand                    -         -        -           100   95.00              -   90.00 ± 1.00\n",
+            "tpe, seed 4           1.00e9    3 of 9   0.7000            40   94.00   -1.00 ± 0.00   90.00 ± 1.00\n",
         ] {
             assert!(said.contains(line), "{line}{said}");
         }
-        let said = result(3, 5);
+        let said = result(3, 5, 0.89);
         assert!(said.contains("  met: by the folds"), "{said}");
         assert!(said.contains("  not met: by the area"), "{said}");
-        assert!(result(5, 0).contains("  not met: by the folds"));
+        assert!(
+            said.contains("  not met: on the test part, -1.00 points"),
+            "{said}"
+        );
+        assert!(result(5, 0, 0.895).contains("  not met: by the folds"));
+        assert!(result(5, 0, 0.895).contains("  met: on the test part, -0.50 points"));
     }
 
     /// Trainings of one fold differ by their seeds alone, and are no draws of their own.
     #[test]
     fn the_folds_are_the_draws() {
-        let each = |accuracies: [f64; 6]| json!({ "folds": { "each": accuracies } });
-        let hand = each([0.9; 6]);
-        let own = each([0.91, 0.92, 0.93, 0.91, 0.94, 0.97]);
+        let each = |accuracies: [f64; 9]| json!({ "folds": { "each": accuracies } });
+        let hand = each([0.9; 9]);
+        let own = each([0.91, 0.92, 0.93, 0.91, 0.94, 0.97, 0.91, 0.93, 0.95]);
         // By fold 1, 3 and 5 points: deviation 2.
         assert_eq!(above(&own, &hand).unwrap(), "+3.00 ± 1.15");
         let short = json!({ "folds": { "each": [0.9] } });
