@@ -2,7 +2,7 @@
 """Samplers of Optuna and SMAC over the tables of `cargo xtask search-bench`.
 
     pip install optuna smac
-    python3 xtask/search/others.py TABLE... [--data FOLDER] [--seeds 20] [--units 40] [--only NAME]
+    python3 xtask/search/others.py TABLE... [--data FOLDER] [--seeds 20] [--units 40] [--only NAME] [--scenario NAME]
 
 The bench answers what a training gives, with the same space, noise and costs as for our own samplers, and judges what
 was found, paired by seed. A sampler learns the costs of a point by asking. A point that does not fit the chip costs it
@@ -240,6 +240,7 @@ def main():
     parser.add_argument("--data", default="", help="folder of the data sets that the tables' trainings are of")
     parser.add_argument("--units", type=int, default=40)
     parser.add_argument("--only", default="", help="only samplers with this in their name")
+    parser.add_argument("--scenario", default="", help="only scenarios with this in their name")
     arguments = parser.parse_args()
     ways = {}
     for program, make in [("optuna", optuna_ways), ("smac", smac_ways)]:
@@ -253,6 +254,8 @@ def main():
     for table in arguments.tables:
         bench = Bench(table, arguments.units, arguments.data)
         for index, scenario in enumerate(bench.opening["scenarios"]):
+            if arguments.scenario not in scenario["name"]:
+                continue
             for name, run in ways.items():
                 for seed in range(arguments.seeds):
                     search = Search(bench, index, seed, arguments.units)

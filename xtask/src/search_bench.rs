@@ -71,6 +71,15 @@ struct Record {
     /// Epochs of a training
     #[arg(long, default_value_t = 30)]
     epochs: usize,
+    /// A configuration file, with a search space
+    #[arg(long)]
+    config: Option<PathBuf>,
+    /// Train nothing: take the trials of studies that stand in this storage
+    #[arg(long, requires = "study", conflicts_with_all = ["trials", "epochs", "config"])]
+    storage: Option<String>,
+    /// The studies, separated by commas; in each, nothing was stopped and all else is alike
+    #[arg(long, requires = "storage", value_delimiter = ',')]
+    study: Vec<String>,
 }
 
 /// Replays, or records.
@@ -114,14 +123,30 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     command::run(&mut bench)
 }
 
-/// Begins with the configuration itself; all else is drawn at random, and nothing is stopped.
+/// Writes the table of a random search, or of those that stand already.
 fn record(record: &Record) -> Result<()> {
     let trainer = Trainer::build()?;
+    let studies = match &record.storage {
+        None => vec![searched(&trainer, record)?],
+        Some(storage) => (record.study.iter())
+            .map(|study| trainer.run(&["tune", "show", "--storage", storage, "--study", study]))
+            .collect::<Result<_>>()?,
+    };
+    let text = table(record, &studies)?;
+    std::fs::write(&record.table, text)
+        .with_context(|| format!("{} cannot be written", record.table.display()))?;
+    println!("{}", record.table.display());
+    Ok(())
+}
+
+/// Begins with the configuration itself; all else is drawn at random, and nothing is stopped.
+fn searched(trainer: &Trainer, record: &Record) -> Result<Value> {
     let folder = command::target_root().join("search-bench");
     std::fs::create_dir_all(&folder)?;
     let stem = record.table.file_stem().context("the table has no name")?;
     let study = folder.join(stem).with_extension("db");
     let study = study.display().to_string();
+    let config = (record.config.iter()).map(|file| ("--config", file.display().to_string()));
     let flags = [
         ("--trials", record.trials.to_string()),
         ("--epochs", record.epochs.to_string()),
@@ -133,36 +158,45 @@ fn record(record: &Record) -> Result<()> {
         ("--finalists", "8".into()),
         ("--repeats", "4".into()),
     ];
+    let flags: Vec<(&str, String)> = flags.into_iter().chain(config).collect();
     let mut words = vec!["tune", record.source.as_str()];
     words.extend(
         flags
             .iter()
             .flat_map(|(flag, value)| [*flag, value.as_str()]),
     );
-    let text = table(record, &trainer.run(&words)?)?;
-    std::fs::write(&record.table, text)
-        .with_context(|| format!("{} cannot be written", record.table.display()))?;
-    println!("{}", record.table.display());
-    Ok(())
+    trainer.run(&words)
 }
 
-/// The table of a finished study: its head, the names of settings, and a line for each training to its end.
-fn table(record: &Record, study: &Value) -> Result<String> {
-    let trials = study["trials"]
-        .as_array()
-        .context("the study has no trials")?;
-    let finished: Vec<&Value> = (trials.iter())
-        .filter(|trial| trial["result"]["error"].as_f64().is_some_and(|e| e > 0.0))
-        .collect();
-    let point = |trial: &Value| trial["point"].as_object().cloned().unwrap_or_default();
+/// The table of finished studies of one space: its head, the names of settings, and a line for each training to its end.
+/// A point that several studies begin with has one line.
+fn table(record: &Record, studies: &[Value]) -> Result<String> {
+    let mut finished: Vec<&Value> = Vec::new();
+    for study in studies {
+        let trials = study["trials"]
+            .as_array()
+            .context("the study has no trials")?;
+        for trial in trials {
+            let is_finished = trial["result"]["error"].as_f64().is_some_and(|e| e > 0.0);
+            let is_new = finished
+                .iter()
+                .all(|other| other["point"] != trial["point"]);
+            if is_finished && is_new {
+                finished.push(trial);
+            }
+        }
+    }
     let first = finished
         .first()
         .context("no trial of the study has ended")?;
-    let names: Vec<String> = point(first).keys().cloned().collect();
+    let space = &studies[0]["definition"]["search"]["space"];
+    let names = space.as_object().context("the study has no space")?.keys();
+    let names: Vec<&str> = names.map(String::as_str).collect();
     let epochs = values(first).len();
     let noise = noise(&finished);
     let mut text = format!(
-        "# source = {:?}\n# limit = {}\n# core = {:?}\n# sd_point = {:.4}\n# sd_epoch = {:.4}\n# sd_fold = {:.4}\n",
+        "# source = {:?}\n# limit = {}\n# core = {:?}\n# sd_point = {:.4}\n# sd_epoch = {:.4}\n# sd_fold = {:.4}\n\
+         # space = '{space}'\n",
         record.source,
         record.instructions,
         record.core.to_uppercase(),
@@ -170,11 +204,12 @@ fn table(record: &Record, study: &Value) -> Result<String> {
         noise.epoch,
         noise.fold
     );
-    let columns = (1..=epochs).map(|epoch| format!("v{epoch}"));
-    let heads: Vec<String> = names
+    let columns: Vec<String> = (1..=epochs).map(|epoch| format!("v{epoch}")).collect();
+    let columns = columns.iter().map(String::as_str);
+    let heads: Vec<&str> = names
         .iter()
-        .cloned()
-        .chain(["error".into()])
+        .copied()
+        .chain(["error"])
         .chain(columns)
         .collect();
     writeln!(text, "{}", heads.join(","))?;
@@ -182,10 +217,10 @@ fn table(record: &Record, study: &Value) -> Result<String> {
         .iter()
         .filter(|trial| values(trial).len() == epochs)
     {
-        let point = point(trial);
-        let settings = names.iter().map(|name| match point.get(name) {
-            Some(Value::String(word)) => word.clone(),
-            other => other.map(Value::to_string).unwrap_or_default(),
+        let settings = names.iter().map(|name| match &trial["point"][*name] {
+            Value::String(word) => word.clone(),
+            Value::Null => String::new(),
+            other => other.to_string(),
         });
         let error = trial["result"]["error"].as_f64().unwrap_or_default();
         let numbers = std::iter::once(error)
@@ -312,7 +347,10 @@ mod tests {
     #[test]
     fn a_table_has_a_line_for_each_training_to_its_end() {
         let e = std::f64::consts::E;
-        let study = json!({ "trials": [
+        let space =
+            json!({ "hidden": { "low": 8, "high": 32 }, "rare": {}, "scheme": ["w8a16", "w8a8"] });
+        let definition = json!({ "search": { "space": space } });
+        let study = json!({ "definition": definition, "trials": [
             trial(16, 0.1, &[0.1 * e * e], &[0.4, 0.2, 0.2, 0.2]),
             json!({ "point": { "hidden": 9, "scheme": "w8a8" }, "result": null, "values": [0.5] }),
             trial(32, 0.2, &[], &[0.4, 0.3, 0.3, 0.3 * e]),
@@ -324,27 +362,34 @@ mod tests {
             core: "m4".into(),
             trials: 3,
             epochs: 4,
+            config: None,
+            storage: None,
+            study: Vec::new(),
         };
-        let text = table(&record, &study).unwrap();
+        let other =
+            json!({ "trials": [study["trials"][0].clone(), trial(9, 0.3, &[], &[0.4; 4])] });
+        let text = table(&record, &[study, other]).unwrap();
         let lines: Vec<&str> = text.lines().collect();
-        // Two trainings, 2 apart: √2. Differences of the last two epochs: 0 and 1, of which half is noise.
+        // Two trainings, 2 apart: √2. Differences of the last two epochs: 0, 1 and 0, of which half is noise.
         assert_eq!(
-            lines[..6],
+            lines[..7],
             [
                 "# source = \"digits\"",
                 "# limit = 11000",
                 "# core = \"M4\"",
                 "# sd_point = 1.4142",
-                "# sd_epoch = 0.5000",
+                "# sd_epoch = 0.4082",
                 "# sd_fold = 0.0000",
+                "# space = '{\"hidden\":{\"high\":32,\"low\":8},\"rare\":{},\"scheme\":[\"w8a16\",\"w8a8\"]}'",
             ]
         );
         assert_eq!(
-            lines[6..],
+            lines[7..],
             [
-                "hidden,scheme,error,v1,v2,v3,v4",
-                "16,w8a16,0.100000,0.400000,0.200000,0.200000,0.200000",
-                "32,w8a16,0.200000,0.400000,0.300000,0.300000,0.815485",
+                "hidden,rare,scheme,error,v1,v2,v3,v4",
+                "16,,w8a16,0.100000,0.400000,0.200000,0.200000,0.200000",
+                "32,,w8a16,0.200000,0.400000,0.300000,0.300000,0.815485",
+                "9,,w8a16,0.300000,0.400000,0.400000,0.400000,0.400000",
             ]
         );
     }

@@ -113,7 +113,11 @@ fn bench(table: &Table, arguments: &Arguments) -> Result<(), String> {
             .into_iter()
             .find(|way| way.name == "gaussian");
         let gaussian = gaussian.expect("it is one of the ways");
-        for (scenario, found) in scenarios.iter().zip(&found) {
+        let searched_in = scenarios
+            .iter()
+            .zip(&found)
+            .filter(|(_, found)| !found.is_empty());
+        for (scenario, found) in searched_in {
             let seeds = found.values().flat_map(BTreeMap::keys).copied().collect();
             let ours = searched(scenario, &gaussian, arguments.units, seeds);
             head(table, scenario, &marks);

@@ -20,12 +20,15 @@ use crate::scenario::Scenario;
 use crate::surrogate::{FOLDS, Surrogate, Training};
 use crate::table::Table;
 
-/// Settings of the default space that a step's instructions do not depend on.
-const TRAINING: [&str; 4] = [
+/// Settings that a step's instructions do not depend on.
+const TRAINING: [&str; 7] = [
     "train.learning_rate",
     "train.dropout",
+    "train.recurrent_dropout",
     "train.input_noise",
     "train.batch_size",
+    "train.optimiser.kind",
+    "train.optimiser.weight_decay",
 ];
 
 /// The limit of instructions.

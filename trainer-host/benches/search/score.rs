@@ -177,8 +177,9 @@ pub(crate) fn ahead(pairs: &[(&Figures, &Figures)]) -> String {
         mean(pairs.iter().map(|(a, b)| difference(a, b)), digits)
     };
     format!(
-        "least {}, area {}",
+        "least {}, best {}, area {}",
         of(|ours, theirs| theirs.least - ours.least, 2),
+        of(|ours, theirs| theirs.best - ours.best, 2),
         of(|ours, theirs| ours.area - theirs.area, 1)
     )
 }

@@ -7,12 +7,14 @@
 //! # sd_point = 0.108               deviation of ln error between seeds, of a point and of an epoch
 //! # sd_epoch = 0.066
 //! # sd_fold = 0.142              of a fold of the best third, less the means of trial and fold
+//! # space = '{"hidden":{"low":8,"high":32,"scale":"log"},…}'        the default space if left out
 //! learning_rate,layers,scheme(0 w8a16 1 w8a8 2 w4a16),…,error,v1,v2,…
 //! 0.01,1,0,…,0.032,0.38,0.21,…
 //! ```
 //!
-//! A column before `error` is a setting of the default space, by its name or the last part of it. Columns that are no
-//! setting are left out. Choices are numbers, whose meanings stand behind the name.
+//! A column before `error` is a setting of the space, by its name or the last part of it. Columns that are no setting
+//! are left out. Choices are words, or numbers whose meanings stand behind the name. A field is empty where the point
+//! does not have the setting.
 
 use std::fs;
 use std::path::Path;
@@ -33,11 +35,13 @@ pub(crate) struct Head {
     /// 0 of a table that does not say.
     #[serde(default)]
     pub(crate) sd_fold: f64,
+    /// As JSON.
+    space: Option<String>,
 }
 
 pub(crate) struct Table {
     pub(crate) head: Head,
-    /// The settings of the default space that the table has.
+    /// The settings of the space that the table has.
     pub(crate) space: Space,
     pub(crate) epochs: usize,
     pub(crate) rows: Vec<Row>,
@@ -77,7 +81,12 @@ impl Table {
             .iter()
             .position(|name| *name == "error")
             .ok_or("it has no column `error`")?;
-        let all = default_space(FEWEST);
+        let all: Space = match &head.space {
+            None => default_space(FEWEST),
+            Some(text) => {
+                serde_json::from_str(text).map_err(|error| format!("its space: {error}"))?
+            }
+        };
         let columns: Vec<Option<Column>> = names[..error]
             .iter()
             .map(|name| column(name, &all))
@@ -152,7 +161,8 @@ fn row(line: &str, columns: &[Option<Column>], error: usize) -> Option<Row> {
             .map(libm::log)
     };
     let point = (columns.iter().zip(&fields))
-        .filter_map(|(column, field)| Some((column.as_ref()?, *field)));
+        .filter_map(|(column, field)| Some((column.as_ref()?, *field)))
+        .filter(|(_, field)| !field.is_empty());
     Some(Row {
         point: point
             .map(|(column, field)| Some((column.name.clone(), column.value(field)?)))
