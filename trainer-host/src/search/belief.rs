@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::gaussian::Model;
+use super::taught::Taught;
 use super::{Domain, Observation, Parameter, Point, Space, Value};
 
 /// Values of a range at which the process is asked.
@@ -23,10 +24,11 @@ pub struct Expected {
 /// What is expected along each setting of `around`, the others as there. Empty where too few trials are finished.
 pub fn beliefs(
     space: &Space,
+    taught: &[Taught],
     observations: &[Observation],
     around: &Point,
 ) -> BTreeMap<String, Vec<Expected>> {
-    let Some(model) = Model::new(space, observations, &[]) else {
+    let Some(model) = Model::new(space, taught, observations, &[]) else {
         return BTreeMap::new();
     };
     let along = |(name, parameter): (&String, &Parameter)| {
@@ -89,7 +91,7 @@ mod tests {
                 }
             })
             .collect();
-        let found = beliefs(&space, &observations, &point(0.3, "x"));
+        let found = beliefs(&space, &[], &observations, &point(0.3, "x"));
         let names: Vec<&str> = found.keys().map(String::as_str).collect();
         assert_eq!(names, ["a", "b"]);
         let least = (found["a"].iter())
@@ -109,6 +111,6 @@ mod tests {
         );
         let [x, y] = [&found["b"][0], &found["b"][1]];
         assert!(y.error > 1.3 * x.error && x.range[0] < x.error && x.error < x.range[1]);
-        assert!(beliefs(&space, &observations[..2], &point(0.3, "x")).is_empty());
+        assert!(beliefs(&space, &[], &observations[..2], &point(0.3, "x")).is_empty());
     }
 }

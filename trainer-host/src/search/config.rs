@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::point::Point;
 use super::space::Space;
 use super::stopping::Stopping;
+use super::taught::Taught;
 use crate::cost::{Footprint, Limits};
 use crate::out_of_range::{OutOfRange, require};
 
@@ -97,6 +98,9 @@ pub struct SearchConfig {
     /// The first points; if empty, the configuration itself.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub first: Vec<Point>,
+    /// Trials of an earlier study that teach [`Sampler::Gaussian`].
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub taught: Vec<Taught>,
     /// The settings to search; if empty, a default space.
     pub space: Space,
 }
@@ -118,6 +122,7 @@ impl Default for SearchConfig {
             objectives: vec![Objective::Error, Objective::Instructions],
             chip: Limits::default(),
             first: Vec::new(),
+            taught: Vec::new(),
             space: Space::default(),
         }
     }

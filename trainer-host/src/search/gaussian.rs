@@ -18,6 +18,8 @@
 //! a second one from the first fold's error to that of all folds. A failed trial enters with the highest value seen.
 //! Trials that run are expected to end at their means.
 //!
+//! Trials of an earlier study may teach the process, see [`taught`](super::taught).
+//!
 //! Stopped trials are among the points to choose from. To choose one means to go on with it: the process doubts it less
 //! than a new point, so it is chosen where its mean is low.
 
@@ -25,13 +27,15 @@ use rand::{Rng, RngExt};
 use rand_distr::{Distribution, StandardNormal};
 use trainer_numerics::gaussian_process::{Observed, Process};
 
+use super::coordinates::Coordinates;
 use super::logarithm::Logarithm;
-use super::pareto;
-use super::{Domain, Observation, Outcome, Parameter, Point, Space};
+use super::ranking::best_and_latest;
+use super::taught::{self, Taught};
+use super::{Domain, Observation, Outcome, Point, Space, pareto};
 
 /// Observations of which fewer than this are finished say too little.
 const FEWEST: usize = 3;
-/// Observations that enter: so many of the best, and as many of the latest others.
+/// Observations that enter: so many of the best, and as many of the latest others, less those that are taught.
 const MOST: usize = 250;
 /// Points at random to choose from.
 const ANYWHERE: usize = 250;
@@ -54,6 +58,7 @@ struct Finished<'a> {
 /// The process of a study so far.
 pub(super) struct Model<'a> {
     space: &'a Space,
+    coordinates: Coordinates<'a>,
     process: Process,
     finished: Vec<Finished<'a>>,
     /// Points of trials that may go on.
@@ -61,13 +66,15 @@ pub(super) struct Model<'a> {
 }
 
 impl<'a> Model<'a> {
-    /// The model of `observations`, while trials of the points `running` run; `None` if too few trials are finished.
+    /// The model of `observations` after an earlier study taught it `taught`, while trials of the points `running` run;
+    /// `None` if too few trials are finished.
     pub(super) fn new(
         space: &'a Space,
+        taught: &[Taught],
         observations: &'a [Observation],
         running: &[&Point],
     ) -> Option<Self> {
-        let entering = entering(observations);
+        let entering = best_and_latest(observations, MOST - taught.len().div_ceil(2));
         let finished: Vec<(&Observation, &[f64])> = (entering.iter())
             .filter_map(|o| match &o.outcome {
                 Outcome::Finished(values) => Some((*o, values.as_slice())),
@@ -77,9 +84,15 @@ impl<'a> Model<'a> {
         if finished.len() < FEWEST {
             return None;
         }
-        let mut process = Process::fit(observed(space, &entering, &finished))?;
+        let coordinates = match taught {
+            [] => Coordinates::of(space),
+            _ => Coordinates::of_two_studies(space),
+        };
+        let mut observed = observed(coordinates, &entering, &finished);
+        add_taught(&mut observed, space, taught, &finished);
+        let mut process = Process::fit(observed)?;
         let places = |points: &mut dyn Iterator<Item = &Point>| -> Vec<Vec<f64>> {
-            points.map(|point| coordinates(space, point)).collect()
+            points.map(|point| coordinates.at(point)).collect()
         };
         process.believe(&places(&mut running.iter().copied()));
         let means = process.at_all(&places(&mut finished.iter().map(|(o, _)| &o.point)));
@@ -99,6 +112,7 @@ impl<'a> Model<'a> {
             .collect();
         Some(Self {
             space,
+            coordinates,
             process,
             finished,
             stopped,
@@ -113,7 +127,7 @@ impl<'a> Model<'a> {
     /// Mean and deviation of ln error at each of `points`.
     pub(super) fn expected(&self, points: &[Point]) -> Vec<(f64, f64)> {
         let places: Vec<Vec<f64>> = (points.iter())
-            .map(|point| coordinates(self.space, point))
+            .map(|point| self.coordinates.at(point))
             .collect();
         self.process.at_all(&places)
     }
@@ -132,7 +146,7 @@ impl<'a> Model<'a> {
         };
         let mut candidates = self.candidates(cost, rng, costs);
         let places: Vec<Vec<f64>> = (candidates.iter())
-            .map(|(point, _)| coordinates(self.space, point))
+            .map(|(point, _)| self.coordinates.at(point))
             .collect();
         let least = self.least();
         let gains: Vec<(f64, f64)> = (self.process.at_all(&places).into_iter().zip(&candidates))
@@ -221,21 +235,9 @@ impl<'a> Model<'a> {
     }
 }
 
-/// At most 2 · `MOST` observations: the best finished ones, and the latest of the others, in their order.
-fn entering(observations: &[Observation]) -> Vec<&Observation> {
-    let mut best: Vec<usize> = super::ranking::ranked(observations, 1);
-    best.truncate(MOST);
-    let is_best = |n: &usize| best.contains(n);
-    let others = (0..observations.len()).rev().filter(|n| !is_best(n));
-    let mut all: Vec<usize> = others.take(MOST).collect();
-    all.extend(&best);
-    all.sort_unstable();
-    all.into_iter().map(|n| &observations[n]).collect()
-}
-
 /// What the process is fitted to: ln of the first objective of each of `entering`, as far as it is known.
 fn observed(
-    space: &Space,
+    coordinates: Coordinates<'_>,
     entering: &[&Observation],
     finished: &[(&Observation, &[f64])],
 ) -> Observed {
@@ -249,7 +251,7 @@ fn observed(
         logarithm,
     };
     let mut observed = Observed::default();
-    observed.places.groups = groups(space);
+    observed.places.groups = coordinates.groups();
     for observation in entering {
         let value = match &observation.outcome {
             Outcome::Finished(values) => Some((logarithm.at(values[0]), 0.0)),
@@ -259,11 +261,34 @@ fn observed(
         if let Some((value, noise)) = value {
             observed.values.push(value);
             observed.known_noise.push(noise);
-            let place = coordinates(space, &observation.point);
+            let place = coordinates.at(&observation.point);
             observed.places.coordinates.extend(place);
         }
     }
     observed
+}
+
+/// Adds what an earlier study taught, where there is anything.
+fn add_taught(
+    observed: &mut Observed,
+    space: &Space,
+    taught: &[Taught],
+    finished: &[(&Observation, &[f64])],
+) {
+    if taught.is_empty() {
+        return;
+    }
+    let coordinates = Coordinates::of_two_studies(space);
+    let logarithm = Logarithm::of(finished.iter().map(|(_, values)| values[0]));
+    let own: Vec<(&Point, f64)> = (finished.iter())
+        .map(|(o, values)| (&o.point, logarithm.at(values[0])))
+        .collect();
+    observed.values.extend(taught::values(taught, &own, space));
+    for Taught { point, .. } in taught {
+        observed.known_noise.push(0.0);
+        let place = coordinates.at_earlier(point);
+        observed.places.coordinates.extend(place);
+    }
 }
 
 /// How trials end, to tell what stopped ones would have ended with.
@@ -366,43 +391,6 @@ fn below(mean: f64, deviation: f64, than: f64) -> f64 {
     let density = libm::exp(-0.5 * z * z) / (2.0 * std::f64::consts::PI).sqrt();
     let share = 0.5 * libm::erfc(-z / std::f64::consts::SQRT_2);
     deviation * (z * share + density)
-}
-
-/// The setting of each coordinate.
-fn groups(space: &Space) -> Vec<usize> {
-    let counts = space.parameters.values().map(width).enumerate();
-    counts
-        .flat_map(|(group, count)| std::iter::repeat_n(group, count))
-        .collect()
-}
-
-/// Coordinates of a setting: one for numbers; one for each choice, so that two different ones are as far apart as the
-/// ends of a range.
-fn width(parameter: &Parameter) -> usize {
-    match &parameter.domain {
-        Domain::Choices(choices) => choices.len(),
-        _ => 1,
-    }
-}
-
-/// A point's coordinates. A setting that is not there is in the middle.
-fn coordinates(space: &Space, point: &Point) -> Vec<f64> {
-    let mut all = Vec::new();
-    for (name, parameter) in &space.parameters {
-        let value = point.get(name);
-        match &parameter.domain {
-            Domain::Choices(choices) => {
-                let at = |choice| f64::from(u8::from(Some(choice) == value));
-                all.extend(
-                    choices
-                        .iter()
-                        .map(|c| at(c) * std::f64::consts::FRAC_1_SQRT_2),
-                );
-            }
-            domain => all.push(value.and_then(|v| domain.place(v)).unwrap_or(0.5)),
-        }
-    }
-    all
 }
 
 /// A point at about `distance` from `centre` in each setting; a choice changes with that probability.

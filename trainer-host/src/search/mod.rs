@@ -3,13 +3,14 @@
 //! A [`Space`] lists the settings. [`propose`] returns the next [`Point`] to try: at random, or from the results of
 //! earlier points, by a tree-structured Parzen estimator ([`tpe`]) or a Gaussian process (`gaussian.rs`). [`Stopping`]
 //! decides which trials to stop early, [`pareto`] which trials no other one beats, [`handover`] which finalist a search
-//! hands over, [`fidelity`] whether one fold says enough, [`importance`] which settings mattered, and [`belief`] what
-//! the process expects of each setting's values.
+//! hands over, [`fidelity`] whether one fold says enough, [`importance`] which settings mattered, [`belief`] what the
+//! process expects of each setting's values, and [`taught`] what it learns from an earlier study.
 //!
 //! Everything here is a function of its arguments: same seed and same observations, same answer.
 
 pub mod belief;
 mod config;
+mod coordinates;
 mod domain;
 pub mod fidelity;
 mod gaussian;
@@ -22,6 +23,7 @@ mod point;
 mod ranking;
 mod space;
 mod stopping;
+pub mod taught;
 pub mod tpe;
 
 pub use config::{Objective, Sampler, SearchConfig};
@@ -60,6 +62,13 @@ pub struct Observation {
     pub values: Vec<f64>,
     /// What is known of its first fold alone.
     pub first_fold: FirstFold,
+}
+
+impl Observation {
+    /// Whether its trial was trained to its end.
+    pub fn is_finished(&self) -> bool {
+        matches!(self.outcome, Outcome::Finished(_))
+    }
 }
 
 /// What is known of the first of several folds.
@@ -117,13 +126,16 @@ pub fn propose(
             Sampler::Random => None,
             Sampler::Tpe => tpe::Estimator::new(&config.space, observations)
                 .and_then(|e| e.propose(&mut rng, |p| is_new(p) && costs(p).is_some())),
-            Sampler::Gaussian => gaussian::Model::new(&config.space, observations, running)
-                .and_then(|model| {
-                    let goes_on = config.continues_trials();
-                    let is_allowed = |p: &Point| is_new(p) || goes_on && model.can_go_on(p);
-                    let allowed = |p: &Point| is_allowed(p).then(|| costs(p)).flatten();
-                    model.propose(number, &mut rng, allowed)
-                }),
+            Sampler::Gaussian => {
+                gaussian::Model::new(&config.space, &config.taught, observations, running).and_then(
+                    |model| {
+                        let goes_on = config.continues_trials();
+                        let is_allowed = |p: &Point| is_new(p) || goes_on && model.can_go_on(p);
+                        let allowed = |p: &Point| is_allowed(p).then(|| costs(p)).flatten();
+                        model.propose(number, &mut rng, allowed)
+                    },
+                )
+            }
         };
         if let Some(point) = point {
             return Ok(point);

@@ -30,3 +30,15 @@ pub(super) fn ranked(observations: &[Observation], objectives: usize) -> Vec<usi
         .chain(failed.map(|(n, _)| n))
         .collect()
 }
+
+/// `most` of the best `observations` by their first objective, and as many of the latest others, in their order.
+pub(super) fn best_and_latest(observations: &[Observation], most: usize) -> Vec<&Observation> {
+    let mut best: Vec<usize> = ranked(observations, 1);
+    best.truncate(most);
+    let is_best = |n: &usize| best.contains(n);
+    let others = (0..observations.len()).rev().filter(|n| !is_best(n));
+    let mut all: Vec<usize> = others.take(most).collect();
+    all.extend(&best);
+    all.sort_unstable();
+    all.into_iter().map(|n| &observations[n]).collect()
+}

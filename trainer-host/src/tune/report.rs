@@ -208,7 +208,7 @@ fn history(trials: &[StoredTrial]) -> Chart {
 /// What the search expects along each setting, the others as in the `best` trial. A sampler without a process expects nothing.
 fn believed(search: &SearchConfig, observations: &[Observation], best: &StoredTrial) -> Beliefs {
     match search.sampler {
-        Sampler::Gaussian => beliefs(&search.space, observations, &best.point),
+        Sampler::Gaussian => beliefs(&search.space, &search.taught, observations, &best.point),
         _ => Beliefs::new(),
     }
 }

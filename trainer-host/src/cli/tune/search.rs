@@ -21,13 +21,15 @@ use crate::cost::Limits;
 use crate::cost::quantity::Seconds;
 use crate::run::RunConfig;
 use crate::run::config_file::ConfigFile;
-use crate::search::{Objective, Point, Sampler, SearchConfig, Stopping, in_one_line};
+use crate::search::taught::{lacks, taught};
+use crate::search::{Objective, Observation, Point, Sampler, SearchConfig, Stopping, in_one_line};
 use crate::tune::base_point::base_point;
 use crate::tune::best::front;
 use crate::tune::default_space::{
     FEWEST, FEWEST_ON_A_SMALL_CHIP, default_space, fine_tuning_space,
 };
 use crate::tune::feasible::{footprint_that_fits, share_that_fits, useless_int8};
+use crate::tune::stored_trial::observations;
 use crate::tune::study::{Definition, Study};
 use crate::tune::trial_data::TrialData;
 use crate::tune::worker::{Event, Workplace, work};
@@ -101,7 +103,7 @@ struct SearchArgs {
     /// What to minimise, separated by commas, error first [default: error,instructions].
     #[arg(long, value_enum, value_delimiter = ',', action = clap::ArgAction::Set)]
     objectives: Vec<Objective>,
-    /// Begin with the best points of another study in the same storage.
+    /// Begin with the best points of another study in the same storage, and learn from its trials.
     #[arg(long, value_name = "STUDY")]
     warm_start: Option<String>,
 }
@@ -289,8 +291,12 @@ fn begin(args: &StudyFlags, mut settings: ConfigFile) -> anyhow::Result<(Study, 
             false => fine_tuning_space(),
         };
     }
-    if let Some(earlier) = &args.search.warm_start {
-        search.first = warm_start(args.place.named(earlier).open()?)?;
+    let earlier = match &args.search.warm_start {
+        Some(name) => Some(Earlier::read(args.place.named(name).open()?)?),
+        None => None,
+    };
+    if let Some(earlier) = &earlier {
+        search.first = earlier.best.clone();
     }
     search.validate()?;
     search.space.validate()?;
@@ -310,6 +316,9 @@ fn begin(args: &StudyFlags, mut settings: ConfigFile) -> anyhow::Result<(Study, 
         share = share_that_fits(&definition, &data);
     }
     let share = share?;
+    if let Some(earlier) = &earlier {
+        earlier.teach(&mut definition.search);
+    }
     let fits = |point: &Point| footprint_that_fits(&definition, &data, point).is_some();
     let first = &definition.search.first;
     for point in first.iter().filter(|point| !fits(point)) {
@@ -337,20 +346,52 @@ fn begin(args: &StudyFlags, mut settings: ConfigFile) -> anyhow::Result<(Study, 
     Ok((study, data))
 }
 
-/// The best points of a study.
-fn warm_start(mut earlier: Study) -> anyhow::Result<Vec<Point>> {
-    let trials = earlier.trials()?;
-    let best = front(&trials, &earlier.definition.search);
-    let points: Vec<Point> = (best.iter().take(WARM))
-        .map(|trial| trial.point.clone())
-        .collect();
-    if points.is_empty() {
-        bail!(
-            "study {:?} has no finished trial to begin with",
-            earlier.name()
+/// A study that a new one begins with.
+struct Earlier {
+    name: String,
+    /// Its best points.
+    best: Vec<Point>,
+    observations: Vec<Observation>,
+}
+
+impl Earlier {
+    fn read(mut study: Study) -> anyhow::Result<Self> {
+        let trials = study.trials()?;
+        let search = &study.definition.search;
+        let best = front(&trials, search).into_iter().take(WARM);
+        let best: Vec<Point> = best.map(|trial| trial.point.clone()).collect();
+        if best.is_empty() {
+            bail!(
+                "study {:?} has no finished trial to begin with",
+                study.name()
+            );
+        }
+        Ok(Self {
+            observations: observations(&trials, search),
+            name: study.name().to_owned(),
+            best,
+        })
+    }
+
+    /// Its trials teach a search by the process.
+    fn teach(&self, search: &mut SearchConfig) {
+        if search.sampler != Sampler::Gaussian {
+            return;
+        }
+        search.taught = taught(&self.observations, &search.space);
+        let finished = (self.observations.iter()).filter(|o| o.is_finished());
+        let lacking = finished
+            .filter_map(|o| lacks(&search.space, &o.point))
+            .next();
+        let why_not = lacking.map_or(String::new(), |name| {
+            format!("; some do not, since they have no `{name}` of this space")
+        });
+        say!(
+            "finished trials of study {:?} that teach this one: {}{why_not}",
+            self.name,
+            search.taught.len()
         );
     }
-    Ok(points)
 }
 
 fn cores() -> usize {

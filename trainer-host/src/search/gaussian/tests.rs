@@ -97,7 +97,7 @@ fn same_seed_and_observations_give_the_same_points() {
 fn gains_are_those_of_a_sum_over_the_distribution() {
     let seen = search(Sampler::Random, 1, 12);
     let space = space();
-    let model = Model::new(&space, &seen, &[]).unwrap();
+    let model = Model::new(&space, &[], &seen, &[]).unwrap();
     let highest = model.finished.iter().map(|f| f.mean);
     let highest = highest.fold(f64::NEG_INFINITY, f64::max);
     // The area that the front with one more point dominates, between the costs 0 and the highest.
@@ -137,26 +137,6 @@ fn gains_are_those_of_a_sum_over_the_distribution() {
             (found - growth).abs() < 1e-4 * growth.max(0.01),
             "{found} {growth}"
         );
-    }
-}
-
-#[test]
-fn choices_are_as_far_apart_as_the_ends_of_a_range() {
-    let space = space();
-    let mut rng = ChaCha8Rng::seed_from_u64(0);
-    for _ in 0..50 {
-        let (a, b) = (space.draw(&mut rng), space.draw(&mut rng));
-        let kinds = groups(&space).into_iter().zip(
-            coordinates(&space, &a)
-                .into_iter()
-                .zip(coordinates(&space, &b)),
-        );
-        let apart: f64 = kinds
-            .filter(|(group, _)| *group == 0)
-            .map(|(_, (a, b))| (a - b) * (a - b))
-            .sum();
-        let differ = f64::from(u8::from(a["kind"] != b["kind"]));
-        assert!((apart - differ).abs() < 1e-12);
     }
 }
 
