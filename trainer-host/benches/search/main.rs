@@ -47,6 +47,9 @@ struct Way {
     lag: usize,
     /// Whether a trial may train its first fold alone.
     first_fold: bool,
+    /// Whether it begins with the best points of a search for a larger chip, where there is one, and whether that search
+    /// teaches it too.
+    earlier: Option<bool>,
 }
 
 const BOTH: &[Objective] = &[Objective::Error, Objective::Instructions];
@@ -59,6 +62,7 @@ fn ways(lag: usize) -> Vec<Way> {
         stopping: Stopping::default(),
         lag,
         first_fold: true,
+        earlier: None,
     };
     vec![
         way("random", Sampler::Random, BOTH),
@@ -73,6 +77,14 @@ fn ways(lag: usize) -> Vec<Way> {
         Way {
             first_fold: false,
             ..way("gaussian, all folds", Sampler::Gaussian, BOTH)
+        },
+        Way {
+            earlier: Some(false),
+            ..way("gaussian, earlier points", Sampler::Gaussian, BOTH)
+        },
+        Way {
+            earlier: Some(true),
+            ..way("gaussian, taught", Sampler::Gaussian, BOTH)
         },
     ]
 }
@@ -96,8 +108,9 @@ fn main() {
 fn bench(table: &Table, arguments: &Arguments) -> Result<(), String> {
     let tasks = CHIPS.map(|(chip, scenarios)| (Task::new(table, chip), scenarios));
     let mut chips = Vec::new();
-    for (task, scenarios) in &tasks {
-        match Chipped::new(task, scenarios) {
+    for (n, (task, scenarios)) in tasks.iter().enumerate() {
+        let earlier = (n > 0).then(|| &tasks[0].0);
+        match Chipped::new(task, scenarios, earlier) {
             Some(chip) => chips.push(chip),
             None => println!(
                 "\n{}: no point fits {} instructions",
@@ -127,7 +140,11 @@ fn bench(table: &Table, arguments: &Arguments) -> Result<(), String> {
     }
     for scenario in &scenarios {
         head(table, scenario, &marks);
-        for way in (ways(arguments.lag).iter()).filter(|way| way.name.contains(&*arguments.only)) {
+        let wanted = |way: &&Way| {
+            way.name.contains(&*arguments.only)
+                && (way.earlier.is_none() || scenario.earlier.is_some())
+        };
+        for way in ways(arguments.lag).iter().filter(wanted) {
             let seeds = (0..arguments.seeds).collect();
             let found = searched(scenario, way, arguments.units, seeds);
             let found: Vec<Vec<Figures>> = found.into_values().collect();

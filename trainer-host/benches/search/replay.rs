@@ -6,8 +6,10 @@ use std::sync::Mutex;
 use trainer_host::cost::{Core, Footprint, Limits};
 use trainer_host::data::Options;
 use trainer_host::run::RunConfig;
+use trainer_host::search::taught::taught;
 use trainer_host::search::{self, Point, Progress, SearchConfig, stops};
 use trainer_host::train::TrainConfig;
+use trainer_host::tune::best::front;
 use trainer_host::tune::feasible::footprint_that_fits;
 use trainer_host::tune::plan::{Plan, Trains};
 use trainer_host::tune::stored_trial::{State, StoredTraining, StoredTrial, before, observations};
@@ -30,6 +32,11 @@ const TRAINING: [&str; 7] = [
     "train.optimiser.kind",
     "train.optimiser.weight_decay",
 ];
+
+/// Points of an earlier search that a new one begins with, as `tune --warm-start` does.
+const WARM: usize = 5;
+/// An earlier search has another seed than the one that follows it.
+const EARLIER: u64 = 1000;
 
 /// The limit of instructions.
 #[derive(Clone, Copy)]
@@ -145,7 +152,22 @@ pub(crate) fn trial_of(
 /// The trials of a search of so many units.
 pub(crate) fn search(scenario: &Scenario<'_>, way: &Way, seed: u64, units: usize) -> Vec<Trial> {
     let task = scenario.task;
-    let config = SearchConfig {
+    let mut config = config_of(task, way, seed);
+    config.first.extend(scenario.first().cloned());
+    if let Some((earlier, teaches)) = scenario.earlier.zip(way.earlier) {
+        let search = config_of(earlier, way, seed + EARLIER);
+        let (trials, _) = searched(earlier, &search, units);
+        let best = front(&trials, &search).into_iter().take(WARM);
+        config.first.extend(best.map(|trial| trial.point.clone()));
+        if teaches {
+            config.taught = taught(&observations(&trials, &search), &config.space);
+        }
+    }
+    searched(task, &config, units).1
+}
+
+fn config_of(task: &Task<'_>, way: &Way, seed: u64) -> SearchConfig {
+    SearchConfig {
         sampler: way.sampler,
         objectives: way.objectives.to_vec(),
         stopping: way.stopping,
@@ -153,21 +175,28 @@ pub(crate) fn search(scenario: &Scenario<'_>, way: &Way, seed: u64, units: usize
         folds: Some(FOLDS),
         first_fold: Some(way.first_fold),
         seed,
-        first: scenario.first().into_iter().cloned().collect(),
         ..task.definition.search.clone()
-    };
+    }
+}
+
+fn searched(
+    task: &Task<'_>,
+    config: &SearchConfig,
+    units: usize,
+) -> (Vec<StoredTrial>, Vec<Trial>) {
+    let seed = config.seed;
     let mut stored: Vec<StoredTrial> = Vec::new();
     let mut trials = Vec::new();
     let mut used = 0.0;
     while used < units as f64 {
-        let earlier = before(&stored, stored.len(), &config);
+        let earlier = before(&stored, stored.len(), config);
         let running = stored[earlier.len()..].iter().map(|trial| &trial.point);
         let running: Vec<&Point> = running.collect();
         let costs = |point: &Point| Some(config.costs(&task.footprint(point)?));
-        let known = observations(earlier, &config);
-        let point = search::propose(&config, seed, stored.len(), &known, &running, costs);
+        let known = observations(earlier, config);
+        let point = search::propose(config, seed, stored.len(), &known, &running, costs);
         let point = point.expect("some point of the space fits");
-        let (trial, part) = trained(task, &config, point, &stored, seed);
+        let (trial, part) = trained(task, config, point, &stored, seed);
         used += part;
         trials.push(Trial {
             point: trial.point.clone(),
@@ -177,7 +206,7 @@ pub(crate) fn search(scenario: &Scenario<'_>, way: &Way, seed: u64, units: usize
         });
         stored.push(trial);
     }
-    trials
+    (stored, trials)
 }
 
 /// The trial of `point` after the `trials` of a study, and what part of a whole training it takes.

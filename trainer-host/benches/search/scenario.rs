@@ -10,6 +10,8 @@ pub(crate) struct Chipped<'a> {
     task: &'a Task<'a>,
     judge: Judge<'a>,
     scenarios: &'static [(&'static str, bool)],
+    /// The larger chip, for which the network was searched before.
+    earlier: Option<&'a Task<'a>>,
 }
 
 /// A search of a chip, and whether it begins with the configuration of the table's first row.
@@ -18,6 +20,7 @@ pub(crate) struct Scenario<'a> {
     pub(crate) task: &'a Task<'a>,
     judge: &'a Judge<'a>,
     from_base: bool,
+    pub(crate) earlier: Option<&'a Task<'a>>,
 }
 
 /// The chips, and the names of their scenarios.
@@ -34,11 +37,13 @@ impl<'a> Chipped<'a> {
     pub(crate) fn new(
         task: &'a Task<'a>,
         scenarios: &'static [(&'static str, bool)],
+        earlier: Option<&'a Task<'a>>,
     ) -> Option<Self> {
         Some(Self {
             judge: Judge::new(task)?,
             task,
             scenarios,
+            earlier,
         })
     }
 
@@ -48,6 +53,7 @@ impl<'a> Chipped<'a> {
             task: self.task,
             judge: &self.judge,
             from_base,
+            earlier: self.earlier,
         })
     }
 }
