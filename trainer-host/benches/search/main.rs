@@ -112,10 +112,17 @@ fn bench(table: &Table, arguments: &Arguments) -> Result<(), String> {
         let earlier = (n > 0).then(|| &tasks[0].0);
         match Chipped::new(task, scenarios, earlier) {
             Some(chip) => chips.push(chip),
-            None => println!(
-                "\n{}: no point fits {} instructions",
-                table.head.source, task.limit
-            ),
+            None => {
+                let line = format!(
+                    "\n{}: no point fits {} instructions",
+                    table.head.source, task.limit
+                );
+                match arguments.serve {
+                    // Its standard output is for the other program.
+                    true => eprintln!("{line}"),
+                    false => println!("{line}"),
+                }
+            }
         }
     }
     let scenarios: Vec<Scenario<'_>> = chips.iter().flat_map(Chipped::scenarios).collect();

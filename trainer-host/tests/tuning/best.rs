@@ -97,6 +97,18 @@ fn the_best_trial_becomes_a_model_file_and_a_page() {
     let warm = json(&bench.succeed(&[&warm[..], &flags].concat()));
     let first = study["front"][0].as_u64().unwrap() as usize;
     assert_eq!(warm["trials"][0]["point"], study["trials"][first]["point"]);
+    // What has ended there teaches it, and is kept in its own definition.
+    let taught = warm["definition"]["search"]["taught"].as_array().unwrap();
+    let trials = study["trials"].as_array().unwrap();
+    let finished: Vec<&Value> = (trials.iter())
+        .filter(|t| t["result"] != Value::Null)
+        .collect();
+    assert!(!taught.is_empty() && taught.len() <= finished.len());
+    for one in taught {
+        let is_it =
+            |t: &&&Value| t["point"] == one["point"] && t["result"]["error"] == one["error"];
+        assert!(finished.iter().any(|t| is_it(&t)), "{one}");
+    }
 }
 
 /// The run in the folder is that of the seed of least error, and its integers are held against the search.
