@@ -103,6 +103,8 @@ def optuna_search(search, sampler, directions, pruner, first):
     if first:
         study.enqueue_trial(first)
     misses = 0
+    # A point that does not fit has no error. It gets the largest one so far, so that a process of errors is not bent.
+    largest = 0.0
     while not search.is_over() and misses < TRIES:
         trial = study.ask()
         point = suggest(trial, space)
@@ -112,9 +114,10 @@ def optuna_search(search, sampler, directions, pruner, first):
             misses += 1
             trial.set_user_attr("excess", 1.0)
             study.tell(trial, state=optuna.trial.TrialState.PRUNED if pruner else None,
-                       values=None if pruner else [1.0, limit][: len(directions)])
+                       values=None if pruner else [largest or 1.0, limit][: len(directions)])
             continue
         trial.set_user_attr("excess", instructions / limit - 1.0)
+        largest = max(largest, answer["error"])
         done = search.epochs
         if pruner:
             for epoch, value in enumerate(answer["values"][:-1], start=1):
@@ -171,7 +174,7 @@ def optuna_ways():
 
 
 def smac_search(search, facade_name, first):
-    """SMAC with ask and tell. A point that does not fit has an error of 1."""
+    """SMAC with ask and tell. A point that does not fit gets the largest error so far."""
     import logging
     import tempfile
 
@@ -208,15 +211,16 @@ def smac_search(search, facade_name, first):
             from ConfigSpace import Configuration
 
             smac.tell(TrialInfo(Configuration(space, encoded), seed=0), TrialValue(cost=answer["error"]))
-        misses = 0
+        misses, largest = 0, 0.0
         while not search.is_over() and misses < TRIES:
             info = smac.ask()
             point = point_of(info.config)
             answer = search.train(point)
             if answer["instructions"] is None:
                 misses += 1
-                smac.tell(info, TrialValue(cost=1.0))
+                smac.tell(info, TrialValue(cost=largest or 1.0))
                 continue
+            largest = max(largest, answer["error"])
             search.took(point, search.epochs)
             smac.tell(info, TrialValue(cost=answer["error"]))
 

@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use crate::command;
@@ -171,25 +171,16 @@ fn searched(trainer: &Trainer, record: &Record) -> Result<Value> {
 /// The table of finished studies of one space: its head, the names of settings, and a line for each training to its end.
 /// A point that several studies begin with has one line.
 fn table(record: &Record, studies: &[Value]) -> Result<String> {
-    let mut finished: Vec<&Value> = Vec::new();
-    for study in studies {
-        let trials = study["trials"]
-            .as_array()
-            .context("the study has no trials")?;
-        for trial in trials {
-            let is_finished = trial["result"]["error"].as_f64().is_some_and(|e| e > 0.0);
-            let is_new = finished
-                .iter()
-                .all(|other| other["point"] != trial["point"]);
-            if is_finished && is_new {
-                finished.push(trial);
-            }
-        }
-    }
+    let finished = finished(studies)?;
     let first = finished
         .first()
         .context("no trial of the study has ended")?;
-    let space = &studies[0]["definition"]["search"]["space"];
+    let space_of = |study: &Value| study["definition"]["search"]["space"].clone();
+    let space = space_of(&studies[0]);
+    ensure!(
+        studies.iter().all(|study| space_of(study) == space),
+        "the studies have different search spaces; a table is of one"
+    );
     let names = space.as_object().context("the study has no space")?.keys();
     let names: Vec<&str> = names.map(String::as_str).collect();
     let epochs = values(first).len();
@@ -230,6 +221,26 @@ fn table(record: &Record, studies: &[Value]) -> Result<String> {
         writeln!(text, "{}", fields.join(","))?;
     }
     Ok(text)
+}
+
+/// The trials of all `studies` that were trained to their ends, each point once.
+fn finished(studies: &[Value]) -> Result<Vec<&Value>> {
+    let mut finished: Vec<&Value> = Vec::new();
+    for study in studies {
+        let trials = study["trials"]
+            .as_array()
+            .context("the study has no trials")?;
+        for trial in trials {
+            let is_finished = trial["result"]["error"].as_f64().is_some_and(|e| e > 0.0);
+            let is_new = finished
+                .iter()
+                .all(|other| other["point"] != trial["point"]);
+            if is_finished && is_new {
+                finished.push(trial);
+            }
+        }
+    }
+    Ok(finished)
 }
 
 /// The value after each epoch.
@@ -366,9 +377,12 @@ mod tests {
             storage: None,
             study: Vec::new(),
         };
-        let other =
-            json!({ "trials": [study["trials"][0].clone(), trial(9, 0.3, &[], &[0.4; 4])] });
-        let text = table(&record, &[study, other]).unwrap();
+        let mut other = study.clone();
+        other["trials"] = json!([study["trials"][0], trial(9, 0.3, &[], &[0.4; 4])]);
+        let text = table(&record, &[study.clone(), other]).unwrap();
+        let mut alien = study.clone();
+        alien["definition"]["search"]["space"] = json!({ "hidden": { "low": 2, "high": 32 } });
+        assert!(table(&record, &[study, alien]).is_err());
         let lines: Vec<&str> = text.lines().collect();
         // Two trainings, 2 apart: √2. Differences of the last two epochs: 0, 1 and 0, of which half is noise.
         assert_eq!(

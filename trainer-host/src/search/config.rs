@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::point::Point;
 use super::space::Space;
 use super::stopping::Stopping;
-use super::taught::Taught;
+use super::taught::{self, Taught};
 use crate::cost::{Footprint, Limits};
 use crate::out_of_range::{OutOfRange, require};
 
@@ -159,6 +159,20 @@ impl SearchConfig {
         if let Some(compute) = self.compute {
             let positive = compute > 0.0 && compute.is_finite();
             require(positive, "tune.compute", compute, "above 0")?;
+        }
+        require(
+            self.taught.len() <= taught::MOST,
+            "tune.taught",
+            format!("{} trials", self.taught.len()),
+            "at most 100 trials",
+        )?;
+        if let Some(wrong) = self
+            .taught
+            .iter()
+            .map(|t| t.error)
+            .find(|e| !(e.is_finite() && *e >= 0.0))
+        {
+            require(false, "tune.taught.error", wrong, "0 or more")?;
         }
         self.stopping.validate()
     }

@@ -20,8 +20,8 @@ use super::coordinates::Coordinates;
 use super::logarithm::Logarithm;
 use super::{Observation, Outcome, Point, Space};
 
-/// Trials of an earlier study that teach, at most: so many of the best, and as many of the latest others.
-const MOST: usize = 50;
+/// Trials of an earlier study that teach, at most: half of them the best, half the latest others.
+pub const MOST: usize = 100;
 
 /// A finished trial of an earlier study.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,7 +41,7 @@ pub fn taught(observations: &[Observation], space: &Space) -> Vec<Taught> {
         .filter(|o| lacks(space, &o.point).is_none())
         .cloned()
         .collect();
-    let chosen = super::ranking::best_and_latest(&finished, MOST);
+    let chosen = super::ranking::best_and_latest(&finished, MOST / 2);
     let of = |o: &Observation| match &o.outcome {
         Outcome::Finished(values) => Some(Taught {
             point: o.point.clone(),
@@ -187,10 +187,32 @@ mod tests {
     fn the_best_and_the_latest_teach() {
         let seen = drawn(4, 300, ln_error);
         let kept = taught(&seen, &space());
-        assert_eq!(kept.len(), 2 * MOST);
+        assert_eq!(kept.len(), MOST);
         let least = seen.iter().map(|o| ln_error(&o.point));
         let least = libm::exp(least.fold(f64::INFINITY, f64::min));
         assert!(kept.iter().any(|t| t.error == least));
         assert!(kept.iter().any(|t| t.point == seen[299].point));
+    }
+
+    #[test]
+    fn too_many_trials_and_errors_that_are_no_numbers_are_refused() {
+        let seen = drawn(4, MOST, ln_error);
+        let config = super::super::SearchConfig {
+            taught: taught(&seen, &space()),
+            ..Default::default()
+        };
+        assert!(config.validate().is_ok());
+        let mut more = config.clone();
+        more.taught.push(config.taught[0].clone());
+        let said = more.validate().unwrap_err().to_string();
+        assert!(
+            said.contains("tune.taught") && said.contains("at most 100"),
+            "{said}"
+        );
+        for error in [f64::NAN, f64::INFINITY, -0.1] {
+            let mut wrong = config.clone();
+            wrong.taught[3].error = error;
+            assert!(wrong.validate().is_err(), "{error}");
+        }
     }
 }

@@ -291,10 +291,7 @@ fn begin(args: &StudyFlags, mut settings: ConfigFile) -> anyhow::Result<(Study, 
             false => fine_tuning_space(),
         };
     }
-    let earlier = match &args.search.warm_start {
-        Some(name) => Some(Earlier::read(args.place.named(name).open()?)?),
-        None => None,
-    };
+    let earlier = Earlier::of(args)?;
     if let Some(earlier) = &earlier {
         search.first = earlier.best.clone();
     }
@@ -319,19 +316,7 @@ fn begin(args: &StudyFlags, mut settings: ConfigFile) -> anyhow::Result<(Study, 
     if let Some(earlier) = &earlier {
         earlier.teach(&mut definition.search);
     }
-    let fits = |point: &Point| footprint_that_fits(&definition, &data, point).is_some();
-    let first = &definition.search.first;
-    for point in first.iter().filter(|point| !fits(point)) {
-        say!(
-            "left out, because it does not fit the chip: {}",
-            in_one_line(point)
-        );
-    }
-    if first.is_empty() {
-        let space = &definition.search.space;
-        let base = base_point(&definition.config, data.train(), space, fits);
-        definition.search.first.extend(base);
-    }
+    begin_with_what_fits(&mut definition, &data);
     if definition.search.chip != Limits::default() {
         say!("{} of the search space fits the chip", percent(share));
     }
@@ -346,6 +331,23 @@ fn begin(args: &StudyFlags, mut settings: ConfigFile) -> anyhow::Result<(Study, 
     Ok((study, data))
 }
 
+/// Says which of the first points do not fit. Without any, the search begins with the configuration itself.
+fn begin_with_what_fits(definition: &mut Definition, data: &TrialData) {
+    let fits = |point: &Point| footprint_that_fits(definition, data, point).is_some();
+    let first = &definition.search.first;
+    for point in first.iter().filter(|point| !fits(point)) {
+        say!(
+            "left out, because it does not fit the chip: {}",
+            in_one_line(point)
+        );
+    }
+    if first.is_empty() {
+        let space = &definition.search.space;
+        let base = base_point(&definition.config, data.train(), space, fits);
+        definition.search.first.extend(base);
+    }
+}
+
 /// A study that a new one begins with.
 struct Earlier {
     name: String,
@@ -355,6 +357,14 @@ struct Earlier {
 }
 
 impl Earlier {
+    /// The one that the flags name.
+    fn of(args: &StudyFlags) -> anyhow::Result<Option<Self>> {
+        let Some(name) = &args.search.warm_start else {
+            return Ok(None);
+        };
+        Self::read(args.place.named(name).open()?).map(Some)
+    }
+
     fn read(mut study: Study) -> anyhow::Result<Self> {
         let trials = study.trials()?;
         let search = &study.definition.search;
