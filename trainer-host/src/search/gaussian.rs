@@ -74,7 +74,7 @@ impl<'a> Model<'a> {
         observations: &'a [Observation],
         running: &[&Point],
     ) -> Option<Self> {
-        let entering = best_and_latest(observations, MOST - taught.len().div_ceil(2));
+        let entering = best_and_latest(observations, MOST.saturating_sub(taught.len().div_ceil(2)));
         let finished: Vec<(&Observation, &[f64])> = (entering.iter())
             .filter_map(|o| match &o.outcome {
                 Outcome::Finished(values) => Some((*o, values.as_slice())),

@@ -133,9 +133,10 @@ impl Study {
         if old.train != new.train {
             return Err(different("training configuration"));
         }
-        // The first points were found when the study began, and stay.
+        // The first points, and what an earlier study taught, were found when the study began, and stay.
         let mut as_before = definition.search.with_amounts_of(&before.search);
         as_before.first.clone_from(&before.search.first);
+        as_before.taught.clone_from(&before.search.taught);
         if is_open || as_before.folds() == before.search.folds() {
             as_before.folds = before.search.folds;
         }

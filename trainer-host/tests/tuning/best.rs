@@ -84,7 +84,7 @@ fn the_best_trial_becomes_a_model_file_and_a_page() {
             || page.matches("http://").count() == page.matches("http://www.w3.org").count()
     );
     // Another study of the same storage begins with what this one found.
-    let warm = [
+    let command = [
         "tune",
         "--config",
         "search.toml",
@@ -94,7 +94,7 @@ fn the_best_trial_becomes_a_model_file_and_a_page() {
         "warm",
     ];
     let flags = ["--warm-start", "default", "--trials", "3", "--json"];
-    let warm = json(&bench.succeed(&[&warm[..], &flags].concat()));
+    let warm = json(&bench.succeed(&[&command[..], &flags].concat()));
     let first = study["front"][0].as_u64().unwrap() as usize;
     assert_eq!(warm["trials"][0]["point"], study["trials"][first]["point"]);
     // What has ended there teaches it, and is kept in its own definition.
@@ -109,6 +109,17 @@ fn the_best_trial_becomes_a_model_file_and_a_page() {
             |t: &&&Value| t["point"] == one["point"] && t["result"]["error"] == one["error"];
         assert!(finished.iter().any(|t| is_it(&t)), "{one}");
     }
+    // Later trials there change nothing: the same command goes on with what the study was taught.
+    let storage = ["--storage", "study.db", "--study", "default"];
+    let count = (trials.len() + 2).to_string();
+    bench.succeed(&[&["tune"], &storage[..], &["--trials", &count]].concat());
+    let flags = ["--warm-start", "default", "--trials", "4", "--json"];
+    let again = json(&bench.succeed(&[&command[..], &flags].concat()));
+    assert_eq!(
+        again["definition"]["search"]["taught"].as_array().unwrap(),
+        taught
+    );
+    assert_eq!(again["trials"].as_array().unwrap().len(), 4);
 }
 
 /// The run in the folder is that of the seed of least error, and its integers are held against the search.
