@@ -168,7 +168,8 @@ fn searched(trainer: &Trainer, record: &Record) -> Result<Value> {
     trainer.run(&words)
 }
 
-/// The table of finished studies of one space: its head, the names of settings, and a line for each training to its end.
+/// The table of finished studies of one space: its head, the names of settings, and a line for each training to its
+/// end.
 /// A point that several studies begin with has one line.
 fn table(record: &Record, studies: &[Value]) -> Result<String> {
     let finished = finished(studies)?;

@@ -47,8 +47,8 @@ struct Way {
     lag: usize,
     /// Whether a trial may train its first fold alone.
     first_fold: bool,
-    /// Whether it begins with the best points of a search for a larger chip, where there is one, and whether that search
-    /// teaches it too.
+    /// Whether it begins with the best points of a search for a larger chip, where there is one, and whether that
+    /// search teaches it too.
     earlier: Option<bool>,
 }
 

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use trainer_host::cost::{Core, Footprint, Limits};
 use trainer_host::data::Options;
 use trainer_host::run::RunConfig;
-use trainer_host::search::taught::taught;
+use trainer_host::search::taught::{self, taught};
 use trainer_host::search::{self, Point, Progress, SearchConfig, stops};
 use trainer_host::train::TrainConfig;
 use trainer_host::tune::best::front;
@@ -33,8 +33,6 @@ const TRAINING: [&str; 7] = [
     "train.optimiser.weight_decay",
 ];
 
-/// Points of an earlier search that a new one begins with, as `tune --warm-start` does.
-const WARM: usize = 5;
 /// An earlier search has another seed than the one that follows it.
 const EARLIER: u64 = 1000;
 
@@ -157,7 +155,7 @@ pub(crate) fn search(scenario: &Scenario<'_>, way: &Way, seed: u64, units: usize
     if let Some((earlier, teaches)) = scenario.earlier.zip(way.earlier) {
         let search = config_of(earlier, way, seed + EARLIER);
         let (trials, _) = searched(earlier, &search, units);
-        let best = front(&trials, &search).into_iter().take(WARM);
+        let best = front(&trials, &search).into_iter().take(taught::FIRST);
         config.first.extend(best.map(|trial| trial.point.clone()));
         if teaches {
             config.taught = taught(&observations(&trials, &search), &config.space);

@@ -166,13 +166,9 @@ impl SearchConfig {
             format!("{} trials", self.taught.len()),
             "at most 100 trials",
         )?;
-        if let Some(wrong) = self
-            .taught
-            .iter()
-            .map(|t| t.error)
-            .find(|e| !(e.is_finite() && *e >= 0.0))
-        {
-            require(false, "tune.taught.error", wrong, "0 or more")?;
+        for Taught { error, .. } in &self.taught {
+            let is_error = error.is_finite() && *error >= 0.0;
+            require(is_error, "tune.taught.error", error, "0 or more")?;
         }
         self.stopping.validate()
     }

@@ -2,8 +2,8 @@
 
 use super::{Domain, Parameter, Point, Space};
 
-/// How far apart two studies are, where the interval of a setting is 1. Before anything is known of both, a point has the
-/// same error in both with a correlation of 0.9, (GP1) and its prior.
+/// How far apart two studies are, where the interval of a setting is 1. By (GP1) and its prior, a point's errors in both
+/// correlate by 0.9.
 const APART: f64 = 0.3;
 
 /// The coordinates of a space's points.

@@ -88,8 +88,10 @@ impl<'a> Model<'a> {
             [] => Coordinates::of(space),
             _ => Coordinates::of_two_studies(space),
         };
-        let mut observed = observed(coordinates, &entering, &finished);
-        add_taught(&mut observed, space, taught, &finished);
+        let logarithm = Logarithm::of(finished.iter().map(|(_, values)| values[0]));
+        let mut observed = observed(coordinates, &entering, &finished, logarithm);
+        let own = (finished.iter()).map(|(o, values)| (&o.point, logarithm.at(values[0])));
+        taught::add(&mut observed, taught, &own.collect::<Vec<_>>(), space);
         let mut process = Process::fit(observed)?;
         let places = |points: &mut dyn Iterator<Item = &Point>| -> Vec<Vec<f64>> {
             points.map(|point| coordinates.at(point)).collect()
@@ -240,8 +242,8 @@ fn observed(
     coordinates: Coordinates<'_>,
     entering: &[&Observation],
     finished: &[(&Observation, &[f64])],
+    logarithm: Logarithm,
 ) -> Observed {
-    let logarithm = Logarithm::of(finished.iter().map(|(_, values)| values[0]));
     let highest = (finished.iter())
         .map(|(_, values)| logarithm.at(values[0]))
         .fold(f64::NEG_INFINITY, f64::max);
@@ -266,29 +268,6 @@ fn observed(
         }
     }
     observed
-}
-
-/// Adds what an earlier study taught, where there is anything.
-fn add_taught(
-    observed: &mut Observed,
-    space: &Space,
-    taught: &[Taught],
-    finished: &[(&Observation, &[f64])],
-) {
-    if taught.is_empty() {
-        return;
-    }
-    let coordinates = Coordinates::of_two_studies(space);
-    let logarithm = Logarithm::of(finished.iter().map(|(_, values)| values[0]));
-    let own: Vec<(&Point, f64)> = (finished.iter())
-        .map(|(o, values)| (&o.point, logarithm.at(values[0])))
-        .collect();
-    observed.values.extend(taught::values(taught, &own, space));
-    for Taught { point, .. } in taught {
-        observed.known_noise.push(0.0);
-        let place = coordinates.at_earlier(point);
-        observed.places.coordinates.extend(place);
-    }
 }
 
 /// How trials end, to tell what stopped ones would have ended with.

@@ -127,14 +127,14 @@ pub fn propose(
             Sampler::Tpe => tpe::Estimator::new(&config.space, observations)
                 .and_then(|e| e.propose(&mut rng, |p| is_new(p) && costs(p).is_some())),
             Sampler::Gaussian => {
-                gaussian::Model::new(&config.space, &config.taught, observations, running).and_then(
-                    |model| {
-                        let goes_on = config.continues_trials();
-                        let is_allowed = |p: &Point| is_new(p) || goes_on && model.can_go_on(p);
-                        let allowed = |p: &Point| is_allowed(p).then(|| costs(p)).flatten();
-                        model.propose(number, &mut rng, allowed)
-                    },
-                )
+                let SearchConfig { space, taught, .. } = config;
+                let model = gaussian::Model::new(space, taught, observations, running);
+                model.and_then(|model| {
+                    let goes_on = config.continues_trials();
+                    let is_allowed = |p: &Point| is_new(p) || goes_on && model.can_go_on(p);
+                    let allowed = |p: &Point| is_allowed(p).then(|| costs(p)).flatten();
+                    model.propose(number, &mut rng, allowed)
+                })
             }
         };
         if let Some(point) = point {

@@ -1,10 +1,10 @@
 //! What an earlier study teaches the Gaussian process of a new one.
 //!
-//! The earlier study may have had another chip, other data, or longer trainings. So its errors count as those of another
-//! quantity, and the process learns how alike the two are:
+//! The earlier study may have had another chip, other data, or longer trainings. So its errors count as those of
+//! another quantity, and the process learns how alike the two are:
 //!
 //! ```text
-//! x'       the settings, and one more coordinate that is 0 of the earlier study                    (TA1)
+//! x'       the settings, and one more coordinate: 0 for the earlier study, 0.3 for this one        (TA1)
 //! taught   ln of the earlier errors + o                                                             (TA2)
 //! o        mean over this study's finished trials of ln error − what a process of the earlier
 //!          trials alone expects there
@@ -22,6 +22,8 @@ use super::{Observation, Outcome, Point, Space};
 
 /// Trials of an earlier study that teach, at most: half of them the best, half the latest others.
 pub const MOST: usize = 100;
+/// Points of an earlier study that a new one begins with, at most.
+pub const FIRST: usize = 5;
 
 /// A finished trial of an earlier study.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -62,8 +64,27 @@ pub fn lacks<'a>(space: &'a Space, point: &Point) -> Option<&'a str> {
     settings.find(is_missing).map(|(name, _)| name.as_str())
 }
 
-/// (TA2): the values of `taught`, given ln error of this study's trials at their points.
-pub(super) fn values(taught: &[Taught], own: &[(&Point, f64)], space: &Space) -> Vec<f64> {
+/// Adds what is `taught` to the observations of this study, given ln error of its finished trials at their points.
+pub(super) fn add(
+    observed: &mut Observed,
+    taught: &[Taught],
+    own: &[(&Point, f64)],
+    space: &Space,
+) {
+    if taught.is_empty() {
+        return;
+    }
+    let coordinates = Coordinates::of_two_studies(space);
+    observed.values.extend(values(taught, own, space));
+    for Taught { point, .. } in taught {
+        observed.known_noise.push(0.0);
+        let place = coordinates.at_earlier(point);
+        observed.places.coordinates.extend(place);
+    }
+}
+
+/// (TA2): the values of `taught`.
+fn values(taught: &[Taught], own: &[(&Point, f64)], space: &Space) -> Vec<f64> {
     let logarithm = Logarithm::of(taught.iter().map(|t| t.error));
     let values: Vec<f64> = taught.iter().map(|t| logarithm.at(t.error)).collect();
     let coordinates = Coordinates::of(space);
@@ -139,8 +160,8 @@ mod tests {
         (squares.sum::<f64>() / points.len() as f64).sqrt()
     }
 
-    /// Of four own trials little is known, and forty of an earlier study with twenty times the error say the most. Forty of
-    /// one that says the opposite mislead then, but not after thirty own trials.
+    /// Four own trials say little; forty of an earlier study with twenty times the error say most. Forty of a study that
+    /// says the opposite do no harm once there are thirty own trials.
     #[test]
     fn an_earlier_study_teaches_what_it_shares() {
         let space = space();

@@ -210,12 +210,10 @@ impl Place<'_> {
     /// A finalist of a study: its score over the study's folds, and its score on the test part after it was trained
     /// again with so many seeds.
     fn judged(&self, name: &str, study: &Value, trial: u64, seeds: u64) -> Result<Value> {
-        let finalist = (study["finalists"]
-            .as_array()
-            .context("no finalists")?
-            .iter())
-        .find(|finalist| finalist["trial"] == trial)
-        .with_context(|| format!("trial {trial} of {name} is no finalist"))?;
+        let mut finalists = study["finalists"].as_array().into_iter().flatten();
+        let finalist = finalists
+            .find(|finalist| finalist["trial"] == trial)
+            .with_context(|| format!("trial {trial} of {name} is no finalist"))?;
         let (storage, number) = (self.storage(), trial.to_string());
         let test = |seed: u64| -> Result<f64> {
             // After more trials, the study may have another best trial.

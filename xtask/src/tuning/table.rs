@@ -204,8 +204,8 @@ mod tests {
         })
     }
 
-    /// Of five seeds: with `wins` the tuner's area is larger, with `as_good` its best is as good as by hand. On the test
-    /// part it has `test`, by hand 0.9.
+    /// Of five seeds: with `wins` the tuner's area is larger, with `as_good` its best is as good as by hand. On the
+    /// test part it has `test`, by hand 0.9.
     fn result(wins: usize, as_good: usize, test: f64) -> String {
         let side = |area: f64, best: Value| json!({ "macs": 1e9, "area": area, "trials": 9, "finished": 3, "best": best });
         let search = |n: usize| {

@@ -21,7 +21,7 @@ use crate::cost::Limits;
 use crate::cost::quantity::Seconds;
 use crate::run::RunConfig;
 use crate::run::config_file::ConfigFile;
-use crate::search::taught::{lacks, taught};
+use crate::search::taught::{self, lacks, taught};
 use crate::search::{Objective, Observation, Point, Sampler, SearchConfig, Stopping, in_one_line};
 use crate::tune::base_point::base_point;
 use crate::tune::best::front;
@@ -34,8 +34,6 @@ use crate::tune::study::{Definition, Study};
 use crate::tune::trial_data::TrialData;
 use crate::tune::worker::{Event, Workplace, work};
 
-/// Trials of an earlier study that a warm start begins with.
-const WARM: usize = 5;
 /// Where less of the default space fits the chip, smaller networks are searched too.
 const ENOUGH: f64 = 0.02;
 
@@ -368,7 +366,7 @@ impl Earlier {
     fn read(mut study: Study) -> anyhow::Result<Self> {
         let trials = study.trials()?;
         let search = &study.definition.search;
-        let best = front(&trials, search).into_iter().take(WARM);
+        let best = front(&trials, search).into_iter().take(taught::FIRST);
         let best: Vec<Point> = best.map(|trial| trial.point.clone()).collect();
         if best.is_empty() {
             bail!(
@@ -389,10 +387,8 @@ impl Earlier {
             return;
         }
         search.taught = taught(&self.observations, &search.space);
-        let finished = (self.observations.iter()).filter(|o| o.is_finished());
-        let lacking = finished
-            .filter_map(|o| lacks(&search.space, &o.point))
-            .next();
+        let mut finished = (self.observations.iter()).filter(|o| o.is_finished());
+        let lacking = finished.find_map(|o| lacks(&search.space, &o.point));
         let why_not = lacking.map_or(String::new(), |name| {
             format!("; some do not, since they have no `{name}` of this space")
         });
