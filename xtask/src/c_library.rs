@@ -6,23 +6,27 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::boards::Board;
-use crate::firmware::{cargo_for, target_directory};
+use crate::firmware::{build_as, cargo_for, target_directory};
 use crate::{bench, command};
 
 /// The package, below the root.
 const FOLDER: &str = "firmware/c";
 
-/// Builds the static library for the board's core; returns its path, which the next build for another core replaces.
+/// Builds the static library for the board's core; returns its path, which no other core's uses.
 ///
 /// # Errors
 /// When there is no compiler, or it fails.
 pub fn build(board: &Board) -> Result<PathBuf> {
     let target = board.target;
     let mut cargo = cargo_for((target, board.target_cpu), FOLDER, "build")?;
-    command::run(cargo.arg("--quiet"))
-        .with_context(|| format!("the C library for {} was not built", board.core))?;
-    let built = target_directory().join(target);
-    Ok(built.join("release/liblstm_nostd_c.a"))
+    let library = target_directory().join(format!("{}-liblstm_nostd_c.a", board.core_name()));
+    build_as(
+        cargo.arg("--quiet"),
+        (target, "liblstm_nostd_c.a"),
+        &library,
+    )
+    .with_context(|| format!("the C library for {} was not built", board.core))?;
+    Ok(library)
 }
 
 /// The command that lints it for the board's core.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::slice;
@@ -109,11 +110,13 @@ impl Image<'_> {
         let binary = self.application.binary();
         let mut cargo = self.cargo("build")?;
         cargo.args(["--quiet", "--bin", binary]);
-        let was_not_built = || format!("{binary} for {} was not built", self.board.name);
-        command::run(&mut cargo).with_context(was_not_built)?;
-        let folder = target_directory();
-        let built = folder.join(self.board.target).join("release").join(binary);
-        // The next build for another board, or with another model, replaces cargo's own file.
+        let image = target_directory().join(self.file_name());
+        build_as(&mut cargo, (self.board.target, binary), &image)
+            .with_context(|| format!("{binary} for {} was not built", self.board.name))?;
+        Ok(image)
+    }
+
+    fn file_name(&self) -> String {
         let model = self.model.and_then(Path::file_stem);
         let model = model.unwrap_or(OsStr::new("tiny")).to_string_lossy();
         let engine = match self.engine {
@@ -126,11 +129,9 @@ impl Image<'_> {
         };
         let feature = self.feature.map(|feature| format!("-{feature}"));
         let feature = feature.unwrap_or_default();
-        let name = format!("{}-{binary}-{model}{engine}{feature}.elf", self.board.name);
-        let image = folder.join(name);
-        std::fs::copy(&built, &image)
-            .with_context(|| format!("cannot copy {} to {}", built.display(), image.display()))?;
-        Ok(image)
+        let binary = self.application.binary();
+        let board = self.board.name;
+        format!("{board}-{binary}-{model}{engine}{feature}.elf")
     }
 
     /// Builds the image and starts it in QEMU or, with `probe_rs`, on the real board.
@@ -189,8 +190,7 @@ impl Image<'_> {
         let Some(path) = self.model else {
             return Ok(BTreeSet::new());
         };
-        let bytes =
-            std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
+        let bytes = fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
         let bytes = AlignedBytes::from(bytes.as_slice());
         let model =
             Parsed::parse(&bytes).with_context(|| format!("{} is refused", path.display()))?;
@@ -223,6 +223,33 @@ pub(crate) fn cargo_for(
         cargo.env(variable, format!("-C target-cpu={cpu}"));
     }
     Ok(cargo)
+}
+
+/// Runs `cargo build`, and copies what it builds to `kept`: `file` of [`cargo_for`]'s `target`.
+///
+/// Cargo has one place for a target's file, whatever board, model or features it is built for. So another build must
+/// not begin before the copy is made. Whoever reads an older `kept` at this moment reads it to its end.
+///
+/// # Errors
+/// When the build fails, or a file cannot be written.
+pub(crate) fn build_as(
+    cargo: &mut Command,
+    (target, file): (&str, &str),
+    kept: &Path,
+) -> Result<()> {
+    let folder = target_directory();
+    let place = |path: &Path| path.display().to_string();
+    fs::create_dir_all(&folder).with_context(|| place(&folder))?;
+    let lock = folder.join("images.lock");
+    let lock = File::create(&lock).with_context(|| place(&lock))?;
+    // Some file systems know no locks.
+    let _ = lock.lock();
+    command::run(cargo)?;
+    let built = folder.join(target).join("release").join(file);
+    let copy = kept.with_extension("new");
+    fs::copy(&built, &copy)
+        .with_context(|| format!("cannot copy {} to {}", built.display(), copy.display()))?;
+    fs::rename(&copy, kept).with_context(|| format!("cannot write {}", kept.display()))
 }
 
 /// Compiles the firmware of `no_panic` with each of [`FEATURES`] alone. `new-firmware` builds a project with the features
@@ -264,7 +291,7 @@ mod tests {
     #[test]
     fn the_features_are_those_of_engine_and_firmware() {
         for manifest in ["lstm-nostd/Cargo.toml", "firmware/Cargo.toml"] {
-            let text = std::fs::read_to_string(command::root().join(manifest)).unwrap();
+            let text = fs::read_to_string(command::root().join(manifest)).unwrap();
             let default = text
                 .lines()
                 .find_map(|line| line.strip_prefix("default = "));

@@ -7,20 +7,20 @@ use anyhow::{Context, Result};
 use lstm_link::emulator;
 
 pub use crate::boards::RISCV_TARGETS as TARGETS;
-use crate::command;
-use crate::firmware::{cargo_for, target_directory};
+use crate::firmware::{build_as, cargo_for};
 use crate::set_up::QEMU_RISCV;
 
-/// Builds the program that tests the model in a file; returns the path of its ELF file, which the next build for the
-/// target replaces.
+/// Builds the program that tests the model in a file; returns the path of its ELF file, beside the model.
 ///
 /// # Errors
 /// When there is no compiler, or it fails.
 pub fn build(target: &str, model: &Path) -> Result<PathBuf> {
     let mut cargo = cargo_for((target, None), "firmware/riscv", "build")?;
-    command::run(cargo.arg("--quiet").env("LSTM_MODEL", model))
+    let image = model.with_extension(format!("{target}.elf"));
+    cargo.arg("--quiet").env("LSTM_MODEL", model);
+    build_as(&mut cargo, (target, "self_test"), &image)
         .with_context(|| format!("the program for {target} was not built"))?;
-    Ok(target_directory().join(target).join("release/self_test"))
+    Ok(image)
 }
 
 /// QEMU with the program; it counts instructions exactly.

@@ -8,6 +8,7 @@ mod cost;
 mod device;
 mod flash;
 mod hearing;
+mod images;
 mod imported;
 mod listening;
 mod motion;
