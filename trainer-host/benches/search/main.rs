@@ -47,6 +47,8 @@ struct Way {
     lag: usize,
     /// Whether a trial may train its first fold alone.
     first_fold: bool,
+    /// Whether it heeds what is expected of settings before any trial.
+    has_priors: bool,
     /// Whether it begins with the best points of a search for a larger chip, where there is one, and whether that
     /// search teaches it too.
     earlier: Option<bool>,
@@ -62,6 +64,7 @@ fn ways(lag: usize) -> Vec<Way> {
         stopping: Stopping::default(),
         lag,
         first_fold: true,
+        has_priors: true,
         earlier: None,
     };
     vec![
@@ -77,6 +80,10 @@ fn ways(lag: usize) -> Vec<Way> {
         Way {
             first_fold: false,
             ..way("gaussian, all folds", Sampler::Gaussian, BOTH)
+        },
+        Way {
+            has_priors: false,
+            ..way("gaussian, no priors", Sampler::Gaussian, BOTH)
         },
         Way {
             earlier: Some(false),

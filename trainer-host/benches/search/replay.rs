@@ -165,7 +165,13 @@ pub(crate) fn search(scenario: &Scenario<'_>, way: &Way, seed: u64, units: usize
 }
 
 fn config_of(task: &Task<'_>, way: &Way, seed: u64) -> SearchConfig {
+    let mut space = task.definition.search.space.clone();
+    if !way.has_priors {
+        let parameters = space.parameters.values_mut();
+        parameters.for_each(|parameter| parameter.prior = None);
+    }
     SearchConfig {
+        space,
         sampler: way.sampler,
         objectives: way.objectives.to_vec(),
         stopping: way.stopping,

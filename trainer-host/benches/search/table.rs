@@ -179,9 +179,15 @@ impl Column {
         }
         match &self.domain {
             Domain::Choices(choices) => {
-                let flag = Value::Flag(field == "1" || field == "true");
-                let text = Value::Text(field.to_owned());
-                choices.iter().find(|c| **c == flag || **c == text).cloned()
+                // As `record` writes it, or 1 and 0 for yes and no.
+                let is_meant = |choice: &&Value| match choice {
+                    Value::Text(word) => word == field,
+                    Value::Flag(flag) => {
+                        field.parse() == Ok(*flag) || field == ["0", "1"][usize::from(*flag)]
+                    }
+                    Value::Integer(_) | Value::Real(_) => field.parse().ok() == choice.number(),
+                };
+                choices.iter().find(is_meant).cloned()
             }
             Domain::Integer { .. } => Some(Value::Integer(field.parse().ok()?)),
             Domain::Real { .. } => Some(Value::Real(field.parse().ok()?)),

@@ -41,7 +41,7 @@ pub fn beliefs(
                 point
             })
             .collect();
-        let expected = model.expected(&points).into_iter().zip(values);
+        let expected = model.expected(points.iter()).into_iter().zip(values);
         let expected = expected.map(|((mean, deviation), value)| Expected {
             value,
             error: libm::exp(mean),

@@ -126,7 +126,7 @@ impl Domain {
         let place = from + u.clamp(0.0, 1.0) * (to - from);
         let place = match scale {
             Scale::Linear => place,
-            Scale::Log => place.exp(),
+            Scale::Log => libm::exp(place),
         };
         match self {
             Self::Real { low, high, .. } => Value::Real(place.clamp(*low, *high)),
@@ -190,7 +190,7 @@ impl Domain {
 fn on(scale: Scale, value: f64) -> f64 {
     match scale {
         Scale::Linear => value,
-        Scale::Log => value.ln(),
+        Scale::Log => libm::log(value),
     }
 }
 

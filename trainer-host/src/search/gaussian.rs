@@ -6,7 +6,7 @@
 //!               = Σ_i (cost_i+1 − max(cost_i, cost(x)))⁺ · E[max(0, low_i − Y(x))]
 //! ```
 //!
-//! Y is a [Gaussian process](trainer_numerics::gaussian_process). low_i is the lowest mean of the finished trials that cost at most cost_i, or the
+//! Y is a [Gaussian process](trainer_numerics::gaussian_process) around what the [priors](super::Prior) expect. low_i is the lowest mean of the finished trials that cost at most cost_i, or the
 //! highest of all where none does. With one objective, (GA1) chooses always. A front alone would make the best network
 //! worse, since most of its area lies with small networks. With more than one cost, they take turns.
 //!
@@ -89,7 +89,7 @@ impl<'a> Model<'a> {
             _ => Coordinates::of_two_studies(space),
         };
         let logarithm = Logarithm::of(finished.iter().map(|(_, values)| values[0]));
-        let mut observed = observed(coordinates, &entering, &finished, logarithm);
+        let mut observed = observed((space, coordinates), &entering, &finished, logarithm);
         let own = (finished.iter()).map(|(o, values)| (&o.point, logarithm.at(values[0])));
         taught::add(&mut observed, taught, &own.collect::<Vec<_>>(), space);
         let mut process = Process::fit(observed)?;
@@ -97,7 +97,7 @@ impl<'a> Model<'a> {
             points.map(|point| coordinates.at(point)).collect()
         };
         process.believe(&places(&mut running.iter().copied()));
-        let means = process.at_all(&places(&mut finished.iter().map(|(o, _)| &o.point)));
+        let of_finished = process.at_all(&places(&mut finished.iter().map(|(o, _)| &o.point)));
         let can_go_on = |(n, o): &(usize, &&Observation)| {
             let is_last = || entering[n + 1..].iter().all(|later| later.point != o.point);
             let is_stopped = matches!(o.outcome, Outcome::Stopped { .. });
@@ -105,10 +105,10 @@ impl<'a> Model<'a> {
         };
         let stopped = entering.iter().enumerate().filter(can_go_on);
         let stopped = stopped.map(|(_, o)| &o.point).collect();
-        let finished = (finished.into_iter().zip(means))
+        let finished = (finished.into_iter().zip(of_finished))
             .map(|((observation, values), (mean, _))| Finished {
                 point: &observation.point,
-                mean,
+                mean: mean + space.expected(&observation.point),
                 costs: &values[1..],
             })
             .collect();
@@ -127,11 +127,18 @@ impl<'a> Model<'a> {
     }
 
     /// Mean and deviation of ln error at each of `points`.
-    pub(super) fn expected(&self, points: &[Point]) -> Vec<(f64, f64)> {
-        let places: Vec<Vec<f64>> = (points.iter())
+    pub(super) fn expected<'p>(
+        &self,
+        points: impl Iterator<Item = &'p Point> + Clone,
+    ) -> Vec<(f64, f64)> {
+        let places: Vec<Vec<f64>> = points
+            .clone()
             .map(|point| self.coordinates.at(point))
             .collect();
-        self.process.at_all(&places)
+        let beside = self.process.at_all(&places).into_iter().zip(points);
+        beside
+            .map(|((mean, deviation), point)| (mean + self.space.expected(point), deviation))
+            .collect()
     }
 
     /// The point of trial `number`, among those for which `costs` returns their costs.
@@ -147,11 +154,9 @@ impl<'a> Model<'a> {
             _ => Some(number / 2 % all),
         };
         let mut candidates = self.candidates(cost, rng, costs);
-        let places: Vec<Vec<f64>> = (candidates.iter())
-            .map(|(point, _)| self.coordinates.at(point))
-            .collect();
+        let expected = self.expected(candidates.iter().map(|(point, _)| point));
         let least = self.least();
-        let gains: Vec<(f64, f64)> = (self.process.at_all(&places).into_iter().zip(&candidates))
+        let gains: Vec<(f64, f64)> = (expected.into_iter().zip(&candidates))
             .map(|((mean, deviation), (_, costs))| {
                 let gain = match cost {
                     None => below(mean, deviation, least),
@@ -177,7 +182,7 @@ impl<'a> Model<'a> {
         mut costs: impl FnMut(&Point) -> Option<Vec<f64>>,
     ) -> Vec<(Point, Vec<f64>)> {
         let mut with_costs = |point: Point| costs(&point).map(|costs| (point, costs));
-        let draws = (0..DRAWS).map(|_| self.space.draw(rng));
+        let draws = (0..DRAWS).map(|_| self.space.draw_likely(rng));
         let mut candidates: Vec<_> = draws.filter_map(&mut with_costs).take(ANYWHERE).collect();
         let stopped = self.stopped.iter().map(|&point| point.clone());
         candidates.extend(stopped.filter_map(&mut with_costs));
@@ -237,9 +242,10 @@ impl<'a> Model<'a> {
     }
 }
 
-/// What the process is fitted to: ln of the first objective of each of `entering`, as far as it is known.
+/// What the process is fitted to: ln of the first objective of each of `entering`, as far as it is known, less what the
+/// priors expect.
 fn observed(
-    coordinates: Coordinates<'_>,
+    (space, coordinates): (&Space, Coordinates<'_>),
     entering: &[&Observation],
     finished: &[(&Observation, &[f64])],
     logarithm: Logarithm,
@@ -261,7 +267,9 @@ fn observed(
             Outcome::Failed => Some((highest, 0.0)),
         };
         if let Some((value, noise)) = value {
-            observed.values.push(value);
+            observed
+                .values
+                .push(value - space.expected(&observation.point));
             observed.known_noise.push(noise);
             let place = coordinates.at(&observation.point);
             observed.places.coordinates.extend(place);

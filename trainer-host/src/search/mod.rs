@@ -20,6 +20,7 @@ mod logarithm;
 pub mod pareto;
 mod parzen;
 mod point;
+mod prior;
 mod ranking;
 mod space;
 mod stopping;
@@ -29,6 +30,7 @@ pub mod tpe;
 pub use config::{Objective, Sampler, SearchConfig};
 pub use domain::{Domain, Scale};
 pub use point::{Point, Value, in_one_line, short_name};
+pub use prior::Prior;
 pub use space::{Parameter, Space, SpaceError};
 pub use stopping::{Progress, Stopping, stops};
 
@@ -100,7 +102,7 @@ const TAKEN: usize = 1000;
 /// [`Sampler::Gaussian`] may also propose to go on with a trial that was stopped: then the point is that trial's.
 ///
 /// The points of `config.first` come first. The rest of the first `startup` trials, and all trials of a random
-/// search, are drawn at random.
+/// search, are drawn at random; those of a random search alone without regard to [priors](Prior).
 ///
 /// # Errors
 /// [`NothingFits`]
@@ -141,7 +143,10 @@ pub fn propose(
             return Ok(point);
         }
     }
-    let draws = (0..TRIES).map(|_| config.space.draw(&mut rng));
+    let draws = (0..TRIES).map(|_| match config.sampler {
+        Sampler::Random => config.space.draw(&mut rng),
+        Sampler::Tpe | Sampler::Gaussian => config.space.draw_likely(&mut rng),
+    });
     let mut again = None;
     for point in draws.filter(|point| costs(point).is_some()).take(TAKEN) {
         if is_new(&point) {

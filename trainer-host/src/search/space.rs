@@ -6,10 +6,12 @@
 //! "train.batch_size" = { choices = [16, 32, 64] }
 //! "train.layer" = ["lstm", "gru"]
 //! layers = { low = 1, high = 2 }
+//! "hidden.0" = { low = 8, high = 64, scale = "log", prior = "larger" }
 //! "hidden.1" = { low = 8, high = 64, scale = "log", when = { layers = [2] } }
 //! ```
 //!
-//! Bounds that are both whole numbers make a setting of whole numbers; [`Domain`] has the equations.
+//! Bounds that are both whole numbers make a setting of whole numbers; [`Domain`] has the equations, and [`Prior`] what is
+//! expected before any trial.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -21,6 +23,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::domain::{Domain, Scale, range};
 use super::point::{Point, Value};
+use super::prior::Prior;
 
 /// A setting of the search.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -30,6 +33,8 @@ pub struct Parameter {
     pub domain: Domain,
     /// The condition: the setting exists while each of these other settings has one of these values.
     pub when: BTreeMap<String, Vec<Value>>,
+    /// What is expected of it before any trial, if anything.
+    pub prior: Option<Prior>,
 }
 
 /// [`Parameter`] in the form of the configuration file.
@@ -46,6 +51,8 @@ struct ParameterText {
     step: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     choices: Option<Vec<Value>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    prior: Option<Value>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     when: BTreeMap<String, Vec<Value>>,
 }
@@ -91,6 +98,7 @@ impl TryFrom<ParameterText> for Parameter {
             scale,
             step,
             choices,
+            prior,
             when,
         } = text;
         let domain = match (choices, low, high) {
@@ -106,20 +114,30 @@ impl TryFrom<ParameterText> for Parameter {
             (None, Some(low), Some(high)) => range(&low, &high, scale.unwrap_or_default(), step)?,
             _ => return Err("give either `low` and `high`, or `choices`".into()),
         };
-        Ok(Self { domain, when })
+        let prior = prior
+            .map(|text| Prior::from_text(text, &domain))
+            .transpose()?;
+        Ok(Self {
+            domain,
+            when,
+            prior,
+        })
     }
 }
 
 impl From<Parameter> for ParameterText {
     fn from(parameter: Parameter) -> Self {
-        let when = parameter.when;
+        let rest = Self {
+            when: parameter.when,
+            prior: parameter.prior.map(Prior::into_text),
+            ..Self::default()
+        };
         match parameter.domain {
             Domain::Real { low, high, scale } => Self {
                 low: Some(Value::Real(low)),
                 high: Some(Value::Real(high)),
                 scale: Some(scale),
-                when,
-                ..Self::default()
+                ..rest
             },
             Domain::Integer {
                 low,
@@ -131,13 +149,11 @@ impl From<Parameter> for ParameterText {
                 high: Some(Value::Integer(high)),
                 scale: Some(scale),
                 step: Some(step),
-                when,
-                ..Self::default()
+                ..rest
             },
             Domain::Choices(choices) => Self {
                 choices: Some(choices),
-                when,
-                ..Self::default()
+                ..rest
             },
         }
     }
@@ -263,14 +279,33 @@ impl Space {
     pub fn draw(&self, rng: &mut impl Rng) -> Point {
         self.point(|_, _| rng.random::<f64>())
     }
+
+    /// A point at random, near the values that are likely good; the other settings are even on their scales.
+    pub fn draw_likely(&self, rng: &mut impl Rng) -> Point {
+        self.point(|_, parameter| {
+            let likely = |prior: &Prior| prior.draw(&parameter.domain, rng);
+            let likely = parameter.prior.as_ref().and_then(likely);
+            likely.unwrap_or_else(|| rng.random::<f64>())
+        })
+    }
+
+    /// What the priors expect of ln error at `point`, beside a constant: Σ m.
+    pub(super) fn expected(&self, point: &Point) -> f64 {
+        let of = |(name, parameter): (&String, &Parameter)| {
+            let u = parameter.domain.place(point.get(name)?)?;
+            Some(parameter.prior.as_ref()?.expected(&parameter.domain, u))
+        };
+        self.parameters.iter().filter_map(of).sum()
+    }
 }
 
 impl Parameter {
-    /// A setting without a condition.
+    /// A setting without condition or prior.
     pub fn free(domain: Domain) -> Self {
         Self {
             domain,
             when: BTreeMap::new(),
+            prior: None,
         }
     }
 

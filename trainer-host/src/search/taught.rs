@@ -5,9 +5,9 @@
 //!
 //! ```text
 //! x'       the settings, and one more coordinate: 0 for the earlier study, 0.3 for this one        (TA1)
-//! taught   ln of the earlier errors + o                                                             (TA2)
-//! o        mean over this study's finished trials of ln error − what a process of the earlier
-//!          trials alone expects there
+//! taught   ln of the earlier errors − what the priors expect + o                                    (TA2)
+//! o        mean over this study's finished trials of ln error − what the priors expect − what a
+//!          process of the earlier trials alone expects beside them
 //! ```
 //!
 //! The length of the study's coordinate is fitted as those of the settings are. A short one says that the earlier study
@@ -86,7 +86,9 @@ pub(super) fn add(
 /// (TA2): the values of `taught`.
 fn values(taught: &[Taught], own: &[(&Point, f64)], space: &Space) -> Vec<f64> {
     let logarithm = Logarithm::of(taught.iter().map(|t| t.error));
-    let values: Vec<f64> = taught.iter().map(|t| logarithm.at(t.error)).collect();
+    let values: Vec<f64> = (taught.iter())
+        .map(|t| logarithm.at(t.error) - space.expected(&t.point))
+        .collect();
     let coordinates = Coordinates::of(space);
     let mut observed = Observed {
         known_noise: vec![0.0; values.len()],
@@ -101,7 +103,9 @@ fn values(taught: &[Taught], own: &[(&Point, f64)], space: &Space) -> Vec<f64> {
     };
     let places: Vec<Vec<f64>> = own.iter().map(|(point, _)| coordinates.at(point)).collect();
     let expected = alone.at_all(&places).into_iter().zip(own);
-    let sum: f64 = expected.map(|((mean, _), (_, own))| own - mean).sum();
+    let sum: f64 = expected
+        .map(|((mean, _), (point, own))| own - space.expected(point) - mean)
+        .sum();
     let offset = sum / own.len().max(1) as f64;
     values.into_iter().map(|value| value + offset).collect()
 }
@@ -155,7 +159,7 @@ mod tests {
         let points: Vec<Point> = (drawn(8, 60, ln_error).into_iter())
             .map(|o| o.point)
             .collect();
-        let expected = model.expected(&points).into_iter().zip(&points);
+        let expected = model.expected(points.iter()).into_iter().zip(&points);
         let squares = expected.map(|((mean, _), point)| (mean - ln_error(point)).powi(2));
         (squares.sum::<f64>() / points.len() as f64).sqrt()
     }

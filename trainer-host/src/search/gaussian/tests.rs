@@ -243,3 +243,55 @@ fn the_search_goes_on_with_a_good_trial() {
     seen.push(finished);
     assert!(!proposes(&config, &seen, &[]));
 }
+
+/// How far the process of so many trials at random is off at others, root of the mean square, where the best `x` is
+/// expected at `likely`; it is at 0.3.
+fn off_by(likely: Option<f64>, trials: usize) -> f64 {
+    let mut space = space();
+    if let Some(x) = likely {
+        let prior = super::super::Prior::Near(super::super::Value::Real(x));
+        space.parameters.get_mut("x").unwrap().prior = Some(prior);
+    }
+    let mut rng = ChaCha8Rng::seed_from_u64(9);
+    let mut draw = |n: usize| {
+        let point = space.draw(&mut rng);
+        let value = error(&point, n as u64);
+        Observation {
+            outcome: Outcome::Finished(vec![value, 1.0]),
+            values: vec![value],
+            first_fold: Default::default(),
+            point,
+        }
+    };
+    let seen: Vec<Observation> = (0..trials).map(&mut draw).collect();
+    let others: Vec<Point> = (0..200).map(|n| draw(n).point).collect();
+    let model = Model::new(&space, &[], &seen, &[]).unwrap();
+    let expected = model.expected(others.iter()).into_iter().zip(&others);
+    // Without noise.
+    let squares = expected.map(|((mean, _), point)| {
+        let y = number(point, "y").ln() - 3.0;
+        let choice = if point["kind"].to_string() == "b" {
+            0.0
+        } else {
+            0.4
+        };
+        let truth = choice + 8.0 * (number(point, "x") - 0.3).powi(2) + 0.3 * y * y - 3.0;
+        (mean - truth).powi(2)
+    });
+    (squares.sum::<f64>() / others.len() as f64).sqrt()
+}
+
+/// A true prior says much where trials are few; a wrong one is outvoted.
+#[test]
+fn a_prior_counts_until_trials_say_more() {
+    let [alone, told, misled] = [None, Some(0.3), Some(0.9)].map(|x| off_by(x, 6));
+    assert!(
+        told < 0.8 * alone && alone < misled,
+        "{told} {alone} {misled}"
+    );
+    let [alone, told, misled] = [None, Some(0.3), Some(0.9)].map(|x| off_by(x, 80));
+    assert!(
+        told < 1.1 * alone && misled < 1.3 * alone,
+        "{told} {alone} {misled}"
+    );
+}
