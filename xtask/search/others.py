@@ -104,7 +104,13 @@ def optuna_search(search, sampler, directions, pruner, first):
         study.enqueue_trial(first)
     misses = 0
     # A point that does not fit has no error. It gets the largest one so far, so that a process of errors is not bent.
-    largest = 0.0
+    # Those before the first error wait for it.
+    largest, waiting = None, []
+
+    def miss(trial):
+        values = None if pruner else [largest, limit][: len(directions)]
+        study.tell(trial, state=optuna.trial.TrialState.PRUNED if pruner else None, values=values)
+
     while not search.is_over() and misses < TRIES:
         trial = study.ask()
         point = suggest(trial, space)
@@ -113,11 +119,15 @@ def optuna_search(search, sampler, directions, pruner, first):
         if instructions is None:
             misses += 1
             trial.set_user_attr("excess", 1.0)
-            study.tell(trial, state=optuna.trial.TrialState.PRUNED if pruner else None,
-                       values=None if pruner else [largest or 1.0, limit][: len(directions)])
+            if largest is None:
+                waiting.append(trial)
+            else:
+                miss(trial)
             continue
         trial.set_user_attr("excess", instructions / limit - 1.0)
-        largest = max(largest, answer["error"])
+        largest = max(largest or 0.0, answer["error"])
+        while waiting:
+            miss(waiting.pop(0))
         done = search.epochs
         if pruner:
             for epoch, value in enumerate(answer["values"][:-1], start=1):
@@ -211,16 +221,22 @@ def smac_search(search, facade_name, first):
             from ConfigSpace import Configuration
 
             smac.tell(TrialInfo(Configuration(space, encoded), seed=0), TrialValue(cost=answer["error"]))
-        misses, largest = 0, 0.0
+        misses, largest, waiting = 0, None, []
         while not search.is_over() and misses < TRIES:
             info = smac.ask()
             point = point_of(info.config)
             answer = search.train(point)
             if answer["instructions"] is None:
                 misses += 1
-                smac.tell(info, TrialValue(cost=largest or 1.0))
+                waiting.append(info)
+            else:
+                largest = max(largest or 0.0, answer["error"])
+            if largest is not None:
+                for miss in waiting:
+                    smac.tell(miss, TrialValue(cost=largest))
+                waiting.clear()
+            if answer["instructions"] is None:
                 continue
-            largest = max(largest, answer["error"])
             search.took(point, search.epochs)
             smac.tell(info, TrialValue(cost=answer["error"]))
 

@@ -41,7 +41,7 @@ pub struct Arguments {
     /// Trials that may run at once
     #[arg(long, default_value_t = 4)]
     lag: usize,
-    /// Only samplers with this in their name
+    /// Only the sampler of this name, or those with this in their names
     #[arg(long)]
     only: Option<String>,
 }

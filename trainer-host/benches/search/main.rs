@@ -154,11 +154,16 @@ fn bench(table: &Table, arguments: &Arguments) -> Result<(), String> {
     }
     for scenario in &scenarios {
         head(table, scenario, &marks);
+        let ways = ways(arguments.lag);
+        let is_exact = ways.iter().any(|way| way.name == arguments.only);
         let wanted = |way: &&Way| {
-            way.name.contains(&*arguments.only)
-                && (way.earlier.is_none() || scenario.earlier.is_some())
+            let is_named = match is_exact {
+                true => way.name == arguments.only,
+                false => way.name.contains(&*arguments.only),
+            };
+            is_named && (way.earlier.is_none() || scenario.earlier.is_some())
         };
-        for way in ways(arguments.lag).iter().filter(wanted) {
+        for way in ways.iter().filter(wanted) {
             let seeds = (0..arguments.seeds).collect();
             let found = searched(scenario, way, arguments.units, seeds);
             let found: Vec<Vec<Figures>> = found.into_values().collect();
