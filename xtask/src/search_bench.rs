@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use crate::command;
@@ -15,10 +15,11 @@ use crate::trainer::Trainer;
 /// The folder of the tables that the repository keeps; its README says how they were recorded.
 const TABLES: &str = "xtask/search/tables";
 /// Their names, and the data that they need, below the folder of data sets.
-const KEPT: [(&str, &str); 3] = [
+const KEPT: [(&str, &str); 4] = [
     ("digits_m4.csv", ""),
     ("vowels_m4.csv", "japanese_vowels/japanese_vowels.npz"),
     ("spoken_m55.csv", "fsdd/fsdd_mfcc13.npz"),
+    ("activities_m4.csv", "uci_har/uci_har_subset.npz"),
 ];
 
 /// What to replay, or to record.
@@ -176,12 +177,12 @@ fn table(record: &Record, studies: &[Value]) -> Result<String> {
     let first = finished
         .first()
         .context("no trial of the study has ended")?;
-    let space_of = |study: &Value| study["definition"]["search"]["space"].clone();
-    let space = space_of(&studies[0]);
-    ensure!(
-        studies.iter().all(|study| space_of(study) == space),
-        "the studies have different search spaces; a table is of one"
-    );
+    let space = &studies[0]["definition"]["search"]["space"];
+    for study in &studies[1..] {
+        if let Some(what) = difference(&studies[0], study) {
+            bail!("the studies differ in {what}; a table is of one task");
+        }
+    }
     let names = space.as_object().context("the study has no space")?.keys();
     let names: Vec<&str> = names.map(String::as_str).collect();
     let epochs = values(first).len();
@@ -222,6 +223,20 @@ fn table(record: &Record, studies: &[Value]) -> Result<String> {
         writeln!(text, "{}", fields.join(","))?;
     }
     Ok(text)
+}
+
+/// What makes two studies different tasks: data, configuration, space, chip, folds or stopping.
+fn difference(one: &Value, other: &Value) -> Option<&'static str> {
+    let parts = [
+        ("their data", "/definition/data_crc"),
+        ("their configurations", "/definition/config"),
+        ("their search spaces", "/definition/search/space"),
+        ("their chips", "/definition/search/chip"),
+        ("their folds", "/definition/search/folds"),
+        ("what stops trials", "/definition/search/stopping"),
+    ];
+    let differs = |(_, path): &(_, &str)| one.pointer(path) != other.pointer(path);
+    parts.into_iter().find(differs).map(|(what, _)| what)
 }
 
 /// The trials of all `studies` that were trained to their ends, each point once.
@@ -383,7 +398,11 @@ mod tests {
         let text = table(&record, &[study.clone(), other]).unwrap();
         let mut alien = study.clone();
         alien["definition"]["search"]["space"] = json!({ "hidden": { "low": 2, "high": 32 } });
-        assert!(table(&record, &[study, alien]).is_err());
+        assert!(table(&record, &[study.clone(), alien]).is_err());
+        let mut alien = study.clone();
+        alien["definition"]["search"]["chip"] = json!({ "core": "m0" });
+        let said = table(&record, &[study, alien]).unwrap_err().to_string();
+        assert!(said.contains("their chips"), "{said}");
         let lines: Vec<&str> = text.lines().collect();
         // Two trainings, 2 apart: √2. Differences of the last two epochs: 0, 1 and 0, of which half is noise.
         assert_eq!(

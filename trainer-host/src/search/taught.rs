@@ -175,6 +175,10 @@ mod tests {
         let other = drawn(2, 40, |point| -ln_error(point));
         let (alone, with_other) = (off(30, &[]), off(30, &taught(&other, &space)));
         assert!(with_other < 0.1, "{with_other} {alone}");
+        // Nor do a hundred, which are most of what the process is fitted to.
+        let other = drawn(2, 100, |point| -ln_error(point));
+        let with_other = off(30, &taught(&other, &space));
+        assert!(with_other < 0.1, "{with_other} {alone}");
     }
 
     #[test]
@@ -223,6 +227,7 @@ mod tests {
     fn too_many_trials_and_errors_that_are_no_numbers_are_refused() {
         let seen = drawn(4, MOST, ln_error);
         let config = super::super::SearchConfig {
+            space: space(),
             taught: taught(&seen, &space()),
             ..Default::default()
         };
@@ -234,6 +239,16 @@ mod tests {
             said.contains("tune.taught") && said.contains("at most 100"),
             "{said}"
         );
+        for (name, value) in [("a", Some(Value::Real(1.5))), ("b", None)] {
+            let mut wrong = config.clone();
+            let point = &mut wrong.taught[2].point;
+            point.remove(name);
+            point.extend(value.map(|value| (name.to_owned(), value)));
+            let said = wrong.validate().unwrap_err().to_string();
+            let is_named =
+                said.contains("tune.taught.point") && said.contains(&format!("`{name}`"));
+            assert!(is_named, "{said}");
+        }
         for error in [f64::NAN, f64::INFINITY, -0.1] {
             let mut wrong = config.clone();
             wrong.taught[3].error = error;
