@@ -12,7 +12,7 @@ use crate::{bench, command};
 /// The package, below the root.
 const FOLDER: &str = "firmware/c";
 
-/// Builds the static library for the board's core; returns its path, which no other core's uses.
+/// Builds the static library for the board's core; returns its path, which no other core shares.
 ///
 /// # Errors
 /// When there is no compiler, or it fails.

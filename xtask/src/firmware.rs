@@ -237,19 +237,27 @@ pub(crate) fn build_as(
     (target, file): (&str, &str),
     kept: &Path,
 ) -> Result<()> {
-    let folder = target_directory();
-    let place = |path: &Path| path.display().to_string();
-    fs::create_dir_all(&folder).with_context(|| place(&folder))?;
-    let lock = folder.join("images.lock");
-    let lock = File::create(&lock).with_context(|| place(&lock))?;
-    // Some file systems know no locks.
-    let _ = lock.lock();
+    let _others_wait = building()?;
     command::run(cargo)?;
-    let built = folder.join(target).join("release").join(file);
+    let built = target_directory().join(target).join("release").join(file);
     let copy = kept.with_extension("new");
     fs::copy(&built, &copy)
         .with_context(|| format!("cannot copy {} to {}", built.display(), copy.display()))?;
     fs::rename(&copy, kept).with_context(|| format!("cannot write {}", kept.display()))
+}
+
+/// Makes other builds of images wait until what it returns is dropped.
+///
+/// # Errors
+/// When the lock's file cannot be made.
+pub fn building() -> Result<File> {
+    let folder = target_directory();
+    fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+    let path = folder.join("images.lock");
+    let lock = File::create(&path).with_context(|| path.display().to_string())?;
+    // Some file systems know no locks.
+    let _ = lock.lock();
+    Ok(lock)
 }
 
 /// Compiles the firmware of `no_panic` with each of [`FEATURES`] alone. `new-firmware` builds a project with the features
@@ -275,6 +283,7 @@ pub fn build_all(board: &'static Board, applications: &[Application]) -> Result<
     for application in applications {
         cargo.args(["--bin", application.binary()]);
     }
+    let _others_wait = building()?;
     command::run(&mut cargo)
         .with_context(|| format!("the applications for {} were not built", board.name))
 }

@@ -235,6 +235,19 @@ fn difference(one: &Value, other: &Value) -> Option<&'static str> {
         ("their folds", "/definition/search/folds"),
         ("what stops trials", "/definition/search/stopping"),
     ];
+    // A random search ignores priors.
+    let without_priors = |study: &Value| {
+        let mut study = study.clone();
+        let space = study.pointer_mut("/definition/search/space");
+        let settings = space.and_then(Value::as_object_mut).into_iter().flatten();
+        for (_, setting) in settings {
+            setting
+                .as_object_mut()
+                .and_then(|table| table.remove("prior"));
+        }
+        study
+    };
+    let (one, other) = (without_priors(one), without_priors(other));
     let differs = |(_, path): &(_, &str)| one.pointer(path) != other.pointer(path);
     parts.into_iter().find(differs).map(|(what, _)| what)
 }

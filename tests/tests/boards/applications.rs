@@ -13,7 +13,7 @@ use lstm_tests::reference::Reference;
 use lstm_tests::tiny_model::tiny_model;
 use trainer_host::recogniser::host_recogniser;
 use xtask::boards::Board;
-use xtask::firmware::{Application, Image};
+use xtask::firmware::{self, Application, Image};
 use xtask::qemu;
 
 on_every_board! {
@@ -184,6 +184,7 @@ fn the_engine_cannot_panic() {
 fn built_with(image: &Image<'_>, arguments: &[String]) -> Output {
     let mut cargo = image.cargo("build").unwrap();
     let cargo = cargo.args(["--bin", image.application.binary()]);
+    let _others_wait = firmware::building().unwrap();
     cargo.args(arguments).output().unwrap()
 }
 

@@ -6,9 +6,10 @@
 //!               = Σ_i (cost_i+1 − max(cost_i, cost(x)))⁺ · E[max(0, low_i − Y(x))]
 //! ```
 //!
-//! Y is a [Gaussian process](trainer_numerics::gaussian_process) around what the [priors](super::Prior) expect. low_i is the lowest mean of the finished trials that cost at most cost_i, or the
-//! highest of all where none does. With one objective, (GA1) chooses always. A front alone would make the best network
-//! worse, since most of its area lies with small networks. With more than one cost, they take turns.
+//! Y is a [Gaussian process](trainer_numerics::gaussian_process) around what the [priors](super::Prior) expect. low_i is
+//! the lowest mean of the finished trials that cost at most cost_i, or the highest of all where none does. With one
+//! objective, (GA1) chooses always. A front alone would make the best network worse, since most of its area lies with
+//! small networks. With more than one cost, they take turns.
 //!
 //! The expectation of (GA1) is that of Mockus (1975); (GA2) is the expected hypervolume improvement of Emmerich (2005),
 //! of which only one dimension is uncertain here, so that it has a closed form.
@@ -105,10 +106,11 @@ impl<'a> Model<'a> {
         };
         let stopped = entering.iter().enumerate().filter(can_go_on);
         let stopped = stopped.map(|(_, o)| &o.point).collect();
+        let count = finished.len();
         let finished = (finished.into_iter().zip(of_finished))
             .map(|((observation, values), (mean, _))| Finished {
                 point: &observation.point,
-                mean: mean + space.expected(&observation.point),
+                mean: mean + space.expected(&observation.point, count),
                 costs: &values[1..],
             })
             .collect();
@@ -137,7 +139,10 @@ impl<'a> Model<'a> {
             .collect();
         let beside = self.process.at_all(&places).into_iter().zip(points);
         beside
-            .map(|((mean, deviation), point)| (mean + self.space.expected(point), deviation))
+            .map(|((mean, deviation), point)| {
+                let expected = self.space.expected(point, self.finished.len());
+                (mean + expected, deviation)
+            })
             .collect()
     }
 
@@ -182,7 +187,11 @@ impl<'a> Model<'a> {
         mut costs: impl FnMut(&Point) -> Option<Vec<f64>>,
     ) -> Vec<(Point, Vec<f64>)> {
         let mut with_costs = |point: Point| costs(&point).map(|costs| (point, costs));
-        let draws = (0..DRAWS).map(|_| self.space.draw_likely(rng));
+        // Priors may be wrong.
+        let draws = (0..DRAWS).map(|n| match n % 4 {
+            3 => self.space.draw(rng),
+            _ => self.space.draw_likely(rng),
+        });
         let mut candidates: Vec<_> = draws.filter_map(&mut with_costs).take(ANYWHERE).collect();
         let stopped = self.stopped.iter().map(|&point| point.clone());
         candidates.extend(stopped.filter_map(&mut with_costs));
@@ -267,9 +276,8 @@ fn observed(
             Outcome::Failed => Some((highest, 0.0)),
         };
         if let Some((value, noise)) = value {
-            observed
-                .values
-                .push(value - space.expected(&observation.point));
+            let expected = space.expected(&observation.point, finished.len());
+            observed.values.push(value - expected);
             observed.known_noise.push(noise);
             let place = coordinates.at(&observation.point);
             observed.places.coordinates.extend(place);

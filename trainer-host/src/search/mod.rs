@@ -94,6 +94,8 @@ pub struct NothingFits {
 
 /// Points that are drawn before giving up.
 const TRIES: usize = 20_000;
+/// So many of them are near likely values. Of later ones every other is even, as likely points may all be taken or not fit.
+const LIKELY: usize = 100;
 /// Draws that may hit taken points. After this many, a taken point is tried again.
 const TAKEN: usize = 1000;
 
@@ -102,7 +104,7 @@ const TAKEN: usize = 1000;
 /// [`Sampler::Gaussian`] may also propose to go on with a trial that was stopped: then the point is that trial's.
 ///
 /// The points of `config.first` come first. The rest of the first `startup` trials, and all trials of a random
-/// search, are drawn at random; those of a random search alone without regard to [priors](Prior).
+/// search, are drawn at random. Only a random search ignores [priors](Prior).
 ///
 /// # Errors
 /// [`NothingFits`]
@@ -143,9 +145,11 @@ pub fn propose(
             return Ok(point);
         }
     }
-    let draws = (0..TRIES).map(|_| match config.sampler {
-        Sampler::Random => config.space.draw(&mut rng),
-        Sampler::Tpe | Sampler::Gaussian => config.space.draw_likely(&mut rng),
+    let draws = (0..TRIES).map(|n| match config.sampler {
+        Sampler::Tpe | Sampler::Gaussian if n < LIKELY || n % 2 == 0 => {
+            config.space.draw_likely(&mut rng)
+        }
+        _ => config.space.draw(&mut rng),
     });
     let mut again = None;
     for point in draws.filter(|point| costs(point).is_some()).take(TAKEN) {
@@ -204,5 +208,43 @@ mod tests {
             // There are six.
             assert!(found[..6].contains(&found[6]));
         }
+    }
+
+    /// Though all but a few are far from the likely one.
+    #[test]
+    fn every_point_is_tried_once_whatever_is_likely() {
+        for sampler in [Sampler::Tpe, Sampler::Gaussian] {
+            let config = SearchConfig {
+                sampler,
+                space: toml::from_str("a = { low = 1, high = 30, prior = 1 }").unwrap(),
+                ..SearchConfig::default()
+            };
+            let mut seen: Vec<Observation> = Vec::new();
+            for number in 0..30 {
+                let point = propose(&config, 5, number, &seen, &[], |_| Some(vec![])).unwrap();
+                assert!(
+                    seen.iter().all(|o| o.point != point),
+                    "{sampler:?} {number}"
+                );
+                let value = point["a"].number().unwrap();
+                seen.push(Observation {
+                    outcome: Outcome::Finished(vec![value]),
+                    values: Vec::new(),
+                    first_fold: FirstFold::default(),
+                    point,
+                });
+            }
+        }
+    }
+
+    /// A chip that hardly any likely point fits.
+    #[test]
+    fn points_that_are_not_likely_are_found_too() {
+        let config = SearchConfig {
+            space: toml::from_str("a = { low = 0.0, high = 1.0, prior = 1.0 }").unwrap(),
+            ..SearchConfig::default()
+        };
+        let costs = |point: &Point| (point["a"].number()? < 0.02).then(Vec::new);
+        assert!(propose(&config, 1, 0, &[], &[], costs).is_ok());
     }
 }

@@ -1,16 +1,24 @@
 //! What is expected of a setting before any trial.
 //!
 //! ```text
-//! prior = 0.01        m(u) = 4 (u − u₀)²   the error is likely lowest near 0.01, at u₀              (PR1)
+//! prior = 0.01        m(u) = 4 (u − u₀)² − c   the error is likely lowest near 0.01, at u₀          (PR1)
 //!                     u drawn from a normal distribution around u₀, of deviation 1/6, within 0 to 1  (PR2)
-//! prior = "larger"    m(u) = 2 (1 − u)²    the error likely falls towards the range's upper end,
-//!                                          ever more slowly                                         (PR3)
+//! prior = "larger"    m(u) = 2 (1 − u)² − c    the error likely falls towards the range's upper end,
+//!                                              ever more slowly                                     (PR3)
 //! ```
 //!
-//! u is the setting's [place](super::domain) from 0 to 1, m a part of ln error. So a range of three decades, as that of
+//! u is the setting's [place](super::domain) from 0 to 1, m a part of ln error, and c makes its mean 0 over all u: a point
+//! without the setting is as good as one with it. So a range of three decades, as that of
 //! the default learning rate, is drawn within half a decade of 0.01 by two draws of three, and a tenth of the likely value
 //! is expected to raise the error by a half. The Gaussian process knows the difference to Σ m: it takes the prior's word
 //! only where no trial is near. Sizes are not drawn from their ends: those cost most.
+//!
+//! A prior may be wrong. So m counts less, the more trials are finished, and a quarter of the points that the process
+//! chooses from are even over the space:
+//!
+//! ```text
+//! ln error = m(u) / (1 + n/5) +  what the process knows,   n finished trials                       (PR4)
+//! ```
 
 use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
@@ -18,14 +26,21 @@ use rand_distr::{Distribution, StandardNormal};
 use super::domain::Domain;
 use super::point::Value;
 
-/// In ln error: how much a place is expected to be worse, an interval away from the likely one,
+/// How much worse a place is expected to be, an interval away from the likely one, in ln error.
 const NEAR: f64 = 4.0;
-/// and at the lower end of a range whose upper end is likely best.
+/// How much worse the lower end is expected to be, where larger is likely better, in ln error.
 const LARGER: f64 = 2.0;
+/// Finished trials after which (PR4) counts half.
+const HALF: f64 = 5.0;
 /// Deviation of draws around a likely place.
 const DEVIATION: f64 = 1.0 / 6.0;
 /// How (PR3) is written.
 const LARGER_TEXT: &str = "larger";
+
+/// The weight of (PR4) after so many finished trials.
+pub(super) fn weight(finished: usize) -> f64 {
+    1.0 / (1.0 + finished as f64 / HALF)
+}
 
 /// Where the error is likely low.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,10 +78,10 @@ impl Prior {
     pub(super) fn expected(&self, domain: &Domain, u: f64) -> f64 {
         match self {
             Self::Near(value) => {
-                let off = u - domain.place(value).unwrap_or(u);
-                NEAR * off * off
+                let likely = domain.place(value).unwrap_or(u);
+                NEAR * ((u - likely).powi(2) - (0.5 - likely).powi(2) - 1.0 / 12.0)
             }
-            Self::Larger => LARGER * (1.0 - u) * (1.0 - u),
+            Self::Larger => LARGER * ((1.0 - u).powi(2) - 1.0 / 3.0),
         }
     }
 
@@ -156,25 +171,39 @@ mod tests {
         assert!((0.45..0.55).contains(&units), "{units}");
         let more = share("more", 1.0..=3.0);
         assert!(more > 0.6, "{more}");
+        // Nor are draws beyond the ends put on them: nine of 2000 would be at 0.1.
+        assert_eq!(share("rate", 0.1..=0.1), 0.0);
+    }
+
+    #[test]
+    fn a_setting_that_is_there_is_neither_better_nor_worse_on_average() {
+        let space = space(EXAMPLE).unwrap();
+        for parameter in space.parameters.values() {
+            let Some(prior) = &parameter.prior else {
+                continue;
+            };
+            let places = (0..1000).map(|n| (f64::from(n) + 0.5) / 1000.0);
+            let sum: f64 = places.map(|u| prior.expected(&parameter.domain, u)).sum();
+            assert!((sum / 1000.0).abs() < 1e-5, "{prior:?} {sum}");
+        }
     }
 
     #[test]
     fn settings_that_are_there_add_to_what_is_expected() {
         let space = space(EXAMPLE).unwrap();
-        let expected = |text: &str| space.expected(&toml::from_str(text).unwrap());
+        let expected = |text: &str| space.expected(&toml::from_str(text).unwrap(), 0);
         let close = |a: f64, b: f64| assert!((a - b).abs() < 1e-9, "{a} {b}");
+        let best = expected("rate = 0.01\nkind = \"a\"");
         // A decade is a third of the range.
-        close(expected("rate = 0.001\nkind = \"a\""), NEAR / 9.0);
-        close(expected("rate = 0.01\nkind = \"a\""), 0.0);
+        let decade = expected("rate = 0.001\nkind = \"a\"");
+        close(decade - best, NEAR / 9.0);
         let units = |units| expected(&format!("units = {units}"));
-        assert!(units(128) < 0.01 && units(8) > 1.8 && units(8) < LARGER);
+        assert!(units(8) - units(128) > 1.8 && units(8) - units(128) < LARGER);
         let step = |from: i64, to: i64| units(from) - units(to);
         assert!(step(8, 16) > step(16, 32) && step(64, 128) > 0.0);
         // As far as from 2 to 0, of nine values.
-        close(
-            expected("rate = 0.01\nkind = \"b\"\nmore = 0"),
-            NEAR * (2.0 / 9.0) * (2.0 / 9.0),
-        );
+        let more = |more| expected(&format!("rate = 0.01\nkind = \"b\"\nmore = {more}"));
+        close(more(0) - more(2), NEAR * (2.0 / 9.0) * (2.0 / 9.0));
     }
 
     #[test]

@@ -23,7 +23,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::domain::{Domain, Scale, range};
 use super::point::{Point, Value};
-use super::prior::Prior;
+use super::prior::{self, Prior};
 
 /// A setting of the search.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -289,13 +289,21 @@ impl Space {
         })
     }
 
-    /// What the priors expect of ln error at `point`, beside a constant: Σ m.
-    pub(super) fn expected(&self, point: &Point) -> f64 {
+    /// Whether this is `other`, but for the priors that `other` alone has.
+    pub(crate) fn is_without_priors_of(&self, other: &Self) -> bool {
+        let mut other = other.clone();
+        let parameters = other.parameters.values_mut();
+        parameters.for_each(|parameter| parameter.prior = None);
+        *self == other
+    }
+
+    /// (PR4): what the priors expect of ln error at `point` after so many `finished` trials, beside a constant.
+    pub(super) fn expected(&self, point: &Point, finished: usize) -> f64 {
         let of = |(name, parameter): (&String, &Parameter)| {
             let u = parameter.domain.place(point.get(name)?)?;
             Some(parameter.prior.as_ref()?.expected(&parameter.domain, u))
         };
-        self.parameters.iter().filter_map(of).sum()
+        prior::weight(finished) * self.parameters.iter().filter_map(of).sum::<f64>()
     }
 }
 

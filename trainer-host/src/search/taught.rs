@@ -87,7 +87,7 @@ pub(super) fn add(
 fn values(taught: &[Taught], own: &[(&Point, f64)], space: &Space) -> Vec<f64> {
     let logarithm = Logarithm::of(taught.iter().map(|t| t.error));
     let values: Vec<f64> = (taught.iter())
-        .map(|t| logarithm.at(t.error) - space.expected(&t.point))
+        .map(|t| logarithm.at(t.error) - space.expected(&t.point, own.len()))
         .collect();
     let coordinates = Coordinates::of(space);
     let mut observed = Observed {
@@ -104,7 +104,7 @@ fn values(taught: &[Taught], own: &[(&Point, f64)], space: &Space) -> Vec<f64> {
     let places: Vec<Vec<f64>> = own.iter().map(|(point, _)| coordinates.at(point)).collect();
     let expected = alone.at_all(&places).into_iter().zip(own);
     let sum: f64 = expected
-        .map(|((mean, _), (point, own))| own - space.expected(point) - mean)
+        .map(|((mean, _), (point, ln_error))| ln_error - space.expected(point, own.len()) - mean)
         .sum();
     let offset = sum / own.len().max(1) as f64;
     values.into_iter().map(|value| value + offset).collect()

@@ -140,6 +140,10 @@ impl Study {
         if is_open || as_before.folds() == before.search.folds() {
             as_before.folds = before.search.folds;
         }
+        // A study of a version without priors goes on without them.
+        if before.search.space.is_without_priors_of(&as_before.space) {
+            as_before.space.clone_from(&before.search.space);
+        }
         if is_free || as_before.first_fold() == before.search.first_fold() {
             as_before.first_fold = before.search.first_fold;
         }

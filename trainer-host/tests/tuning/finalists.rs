@@ -146,3 +146,37 @@ fn an_earlier_study_is_gone_on_with() {
     let again = json(&bench.succeed(&["tune", "--storage", "before.db", "--json"]));
     assert_eq!(found(&again), found(&now));
 }
+
+/// Nor one of a version that knew no priors: the same command goes on, without them.
+#[test]
+fn a_study_without_priors_is_gone_on_with_by_the_same_command() {
+    let bench = bench();
+    let flags = "--epochs 1 --folds 1 --finalists 1 --repeats 1 --storage p.db --json --trials";
+    let tune = |trials: &'static str| {
+        let words = ["tune", "digits"].into_iter().chain(flags.split(' '));
+        json(&bench.succeed(&words.chain([trials]).collect::<Vec<_>>()))
+    };
+    let priors = |study: &Value| {
+        let space = study["definition"]["search"]["space"].as_object().unwrap();
+        let settings = space.values();
+        settings
+            .filter(|setting| setting["prior"] != Value::Null)
+            .count()
+    };
+    assert_eq!(priors(&tune("1")), 2);
+    let database = rusqlite::Connection::open(bench.path("p.db")).unwrap();
+    let definition: String = database
+        .query_row("SELECT definition FROM studies", [], |row| row.get(0))
+        .unwrap();
+    let mut definition = json(&definition);
+    let space = definition["search"]["space"].as_object_mut().unwrap();
+    for setting in space.values_mut() {
+        setting.as_object_mut().unwrap().remove("prior");
+    }
+    let update = "UPDATE studies SET definition = ?1";
+    database.execute(update, [definition.to_string()]).unwrap();
+    drop(database);
+    let again = tune("2");
+    assert_eq!(priors(&again), 0);
+    assert_eq!(again["trials"].as_array().unwrap().len(), 2);
+}

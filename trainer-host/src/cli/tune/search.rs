@@ -390,7 +390,7 @@ impl Earlier {
         let mut finished = (self.observations.iter()).filter(|o| o.is_finished());
         let lacking = finished.find_map(|o| lacks(&search.space, &o.point));
         let why_not = lacking.map_or(String::new(), |name| {
-            format!("; some do not, since they have no `{name}`, or none that this space has")
+            format!("; some do not, since they lack `{name}`, or have a value of it that this space does not have")
         });
         say!(
             "finished trials of study {:?} that teach this one: {}{why_not}",
