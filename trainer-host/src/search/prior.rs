@@ -8,16 +8,16 @@
 //! ```
 //!
 //! u is the setting's [place](super::domain) from 0 to 1, m a part of ln error, and c makes its mean 0 over all u: a point
-//! without the setting is as good as one with it. So a range of three decades, as that of
-//! the default learning rate, is drawn within half a decade of 0.01 by two draws of three, and a tenth of the likely value
-//! is expected to raise the error by a half. The Gaussian process knows the difference to Σ m: it takes the prior's word
-//! only where no trial is near. Sizes are not drawn from their ends: those cost most.
+//! without the setting is as good as one with it. The default learning rate has three decades: two draws of three are
+//! within half a decade of 0.01, and a tenth of 0.01 is expected to raise the error by a half. The process knows the
+//! difference to Σ m, so it takes the prior's word only where no trial is near. Sizes are not drawn near their upper end,
+//! which costs most.
 //!
 //! A prior may be wrong. So m counts less, the more trials are finished, and a quarter of the points that the process
 //! chooses from are even over the space:
 //!
 //! ```text
-//! ln error = m(u) / (1 + n/5) +  what the process knows,   n finished trials                       (PR4)
+//! ln error = m(u) / (1 + n/5) + what the process knows,   n finished trials                       (PR4)
 //! ```
 
 use rand::Rng;
