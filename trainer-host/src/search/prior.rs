@@ -9,8 +9,8 @@
 //!
 //! u is the setting's [place](super::domain) from 0 to 1, m a part of ln error, and c makes its mean 0 over all u: a
 //! point without the setting is as good as one with it. The default learning rate has three decades: two draws of three
-//! are within half a decade of 0.01, and a tenth of 0.01 is expected to raise the error by a half. The process knows the
-//! difference to Σ m, so it takes the prior's word only where no trial is near. Sizes are not drawn near their upper
+//! are within half a decade of 0.01, and a tenth of 0.01 is expected to raise the error by a half. The process knows
+//! the difference to Σ m, so it takes the prior's word only where no trial is near. Sizes are not drawn near their upper
 //! end, which costs most.
 //!
 //! A prior may be wrong. So m counts less, the more trials are finished, and a quarter of the points that the process
