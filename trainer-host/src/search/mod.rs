@@ -4,7 +4,8 @@
 //! earlier points, by a tree-structured Parzen estimator ([`tpe`]) or a Gaussian process (`gaussian.rs`). [`Stopping`]
 //! decides which trials to stop early, [`pareto`] which trials no other one beats, [`handover`] which finalist a search
 //! hands over, [`fidelity`] whether one fold says enough, [`importance`] which settings mattered, [`belief`] what the
-//! process expects of each setting's values, and [`taught`] what it learns from an earlier study.
+//! process expects of each setting's values, [`Prior`] what is expected before any trial, and [`taught`] what the process
+//! learns from an earlier study.
 //!
 //! Everything here is a function of its arguments: same seed and same observations, same answer.
 
