@@ -95,7 +95,8 @@ pub struct NothingFits {
 
 /// Points that are drawn before giving up.
 const TRIES: usize = 20_000;
-/// So many of them are near likely values. Of later ones every other is even, as likely points may all be taken or not fit.
+/// So many of them are near likely values. Of later ones every other is even, as likely points may all be taken, or not
+/// fit.
 const LIKELY: usize = 100;
 /// Draws that may hit taken points. After this many, a taken point is tried again.
 const TAKEN: usize = 1000;
